@@ -1,0 +1,1 @@
+"""Analyzers: pure functions on arrays, one object an analysis, results that carry their interval and their verdict."""

@@ -1,0 +1,1 @@
+"""Ionic transport: displacement statistics, diffusion, conductivity, Haven ratio, Arrhenius."""

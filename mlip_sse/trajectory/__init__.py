@@ -1,0 +1,1 @@
+"""Coordinates in time: reading, unwrapping, reference frames."""
