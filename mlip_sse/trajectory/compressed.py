@@ -9,7 +9,6 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -80,8 +79,8 @@ def open_bytes(path: Path) -> BinaryIO:
     kind = compression_of(path)
     if kind is None:
         return path.open("rb")
-    opener: Callable[..., Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[kind]
-    return io.BufferedReader(_CheckedStream(opener(path, "rb"), path, kind), _BUFFER_BYTES)
+    openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    return io.BufferedReader(_CheckedStream(openers[kind](path, "rb"), path, kind), _BUFFER_BYTES)
 
 
 def read_head(path: Path, size: int = 8192) -> bytes:
