@@ -4,6 +4,8 @@ A message says what was found, what was expected and what to do next, in one lin
 traceback and leaves with ``exit_code``.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "CatalogueError",
     "FormatError",
@@ -12,6 +14,7 @@ __all__ = [
     "MlipSseError",
     "RunError",
     "SpecError",
+    "did_you_mean",
 ]
 
 
@@ -52,3 +55,12 @@ class MissingExtraError(MlipSseError, ImportError):
 
 class RunError(MlipSseError, RuntimeError):
     """An external program that failed or gave an unusable result."""
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known name nearest to ``found``, or nothing where none is near."""
+    from difflib import get_close_matches
+
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(found.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
