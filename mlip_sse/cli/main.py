@@ -1,0 +1,139 @@
+"""The ``mlip-sse`` program: finds the verb, runs it, and turns every error into one line and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. Only the module of the verb that was asked for is
+imported, so that ``mlip-sse --help`` costs nothing of what the analyses need.
+"""
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from mlip_sse.errors import InputError, MlipSseError
+
+__all__ = ["VERBS", "main", "run"]
+
+VERBS = {
+    "catalogue": "List what the catalogue holds, or print one entry.",
+    "template": "Print a commented spec to fill in.",
+    "schema": "Print the JSON schema of a kind of spec.",
+    "doctor": "Say whether this machine has what mlip-sse needs.",
+}
+"""Every verb and its line in the help; a verb ``two-words`` is the function ``command`` of ``cli/two_words.py``."""
+
+_BROKEN_PIPE_EXIT_CODE = 141
+_INTERRUPTED_EXIT_CODE = 130
+
+
+def run() -> None:
+    """Run the program on ``sys.argv`` and leave with its exit code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the program on a list of arguments and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Everything after ``mlip-sse``. ``--debug`` may stand anywhere before a lone ``--``.
+    """
+    arguments, debug = _without_debug(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn_in_one_line
+        try:
+            code = _program(arguments)(arguments, prog_name="mlip-sse", standalone_mode=False)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is left in the buffer has no reader; without this Python complains about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _BROKEN_PIPE_EXIT_CODE
+        except SystemExit as leave:
+            return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+        except (Exception, KeyboardInterrupt) as error:
+            return _report(error, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+def _program(arguments: Sequence[str]) -> Callable[..., Any]:
+    verb = next((argument for argument in arguments if not argument.startswith("-")), None)
+    app = typer.Typer(
+        name="mlip-sse",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name, summary in VERBS.items():
+        if name == verb:
+            app.command(name)(import_module(f"mlip_sse.cli.{name.replace('-', '_')}").command)
+        else:
+            app.command(name, help=summary)(_not_asked_for)
+    return typer.main.get_command(app)
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may follow a verb.")] = False,
+) -> None:
+    """Ionic transport in solid electrolytes, with intervals that can be trusted."""
+    if version:
+        from mlip_sse.provenance import package_version
+
+        typer.echo(f"mlip-sse {package_version()}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _not_asked_for() -> None:
+    raise AssertionError("only the verb that was asked for can run")
+
+
+def _report(error: BaseException, debug: bool) -> int:
+    """Print an error on stderr and return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", None) == _INTERRUPTED_EXIT_CODE:
+        _say("interrupted")
+        return _INTERRUPTED_EXIT_CODE
+    if isinstance(error, MlipSseError):
+        _say(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        _say(f"error: {error.filename}: {error.strerror}")
+        return InputError.exit_code
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        program = getattr(getattr(error, "ctx", None), "command_path", "mlip-sse")
+        _say(f"error: {usage()} See {program} --help")
+        return InputError.exit_code
+    hint = "" if debug else " (this is a bug; --debug shows where)"
+    _say(f"error: {type(error).__name__}: {error}{hint}")
+    return MlipSseError.exit_code
+
+
+def _warn_in_one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(message: str) -> None:
+    print(" ".join(message.split()), file=sys.stderr)
