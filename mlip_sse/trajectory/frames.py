@@ -11,7 +11,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coordinates", "FrameChunk", "FrameSource"]
+__all__ = ["Coordinates", "FrameChunk", "FrameSource", "TrajectoryWarning"]
+
+
+class TrajectoryWarning(UserWarning):
+    """Something in a trajectory file was mended or overruled; what, is also in the provenance."""
 
 
 class Coordinates(StrEnum):
@@ -20,6 +24,7 @@ class Coordinates(StrEnum):
     CARTESIAN_WRAPPED = "cartesian, wrapped"
     CARTESIAN_UNWRAPPED = "cartesian, unwrapped"
     CARTESIAN_UNKNOWN = "cartesian, wrapped or not"
+    FRACTIONAL_UNWRAPPED = "fractional, unwrapped"
     FRACTIONAL_WRAPPED = "fractional, wrapped"
     FRACTIONAL_UNKNOWN = "fractional, wrapped or not"
 
