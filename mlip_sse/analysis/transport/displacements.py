@@ -12,7 +12,7 @@ References
 A. Rahman, Phys. Rev. 136, A405 (1964), doi:10.1103/PhysRev.136.A405 (α₂).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,14 +20,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
+from mlip_sse.analysis.transport.blocks import Positions, position_blocks, refuse_not_finite
 from mlip_sse.analysis.transport.lags import checked_lags
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["DisplacementMoments", "displacement_moments", "squared_displacement_series", "transport_moments"]
-
-Positions = NDArray[np.floating] | Iterable[NDArray[np.floating]]
-"""(n_ions, 3, n_frames) Å, or an iterable of such blocks, as `Trajectory.ion_blocks` yields them."""
 
 _CHUNK = 1024
 """Origins that are summed in the precision of the positions before the sum goes into a float64 total."""
@@ -138,11 +136,11 @@ def displacement_moments(positions: Positions, lags: ArrayLike) -> DisplacementM
     """
     parts = []
     n_before = 0
-    for block in _blocks(positions):
+    for block in position_blocks(positions):
         chosen = checked_lags(lags, block.shape[2])
         sums = _moment_sums(block, chosen)
         if not np.all(np.isfinite(sums)):
-            _refuse_not_finite(block, n_before)
+            refuse_not_finite(block, n_before)
         sums /= (block.shape[2] - chosen)[:, None]
         parts.append(
             DisplacementMoments(
@@ -206,44 +204,19 @@ def squared_displacement_series(positions: Positions, lags: ArrayLike, weights: 
     """
     series: NDArray[np.float64] | None = None
     n_ions = 0
-    for block in _blocks(positions):
+    for block in position_blocks(positions):
         chosen = checked_lags(lags, block.shape[2])
         factors = np.asarray(weights, dtype=np.float64)
         if factors.shape != chosen.shape:
             raise InputError(f"weights have shape {factors.shape}, expected one for each of the {chosen.size} lags")
         part = _origin_series(block, chosen, factors)
         if not np.all(np.isfinite(part)):
-            _refuse_not_finite(block, n_ions)
+            refuse_not_finite(block, n_ions)
         series = part if series is None else series + part
         n_ions += block.shape[0]
     if series is None:
         raise InputError("no ions were given, expected at least one block of positions")
     return series / n_ions
-
-
-def _blocks(positions: Positions) -> Iterable[NDArray[np.floating]]:
-    """Yield checked, C-contiguous blocks of float32 or float64."""
-    n_frames = None
-    for block in [positions] if isinstance(positions, np.ndarray) else positions:
-        if block.ndim != 3 or block.shape[1] != 3 or block.shape[0] == 0:
-            raise InputError(f"positions have shape {block.shape}, expected (n_ions, 3, n_frames) with n_ions >= 1")
-        if block.dtype not in (np.float32, np.float64):
-            raise InputError(f"positions have type {block.dtype}, expected float32 or float64")
-        if n_frames not in (None, block.shape[2]):
-            raise InputError(f"a block has {block.shape[2]} frames, the one before {n_frames}: all need the same")
-        n_frames = block.shape[2]
-        yield np.ascontiguousarray(block)
-
-
-def _refuse_not_finite(block: NDArray[np.floating], n_before: int) -> None:
-    bad = np.argwhere(~np.isfinite(block))
-    if len(bad):
-        ion, axis, frame = (int(i) for i in bad[0])
-        raise InputError(
-            f"coordinate {'xyz'[axis]} of ion {n_before + ion} is {block[ion, axis, frame]} in frame {frame}, "
-            "expected a finite number: repair or cut the trajectory"
-        )
-    raise InputError("displacements overflow the precision of the positions: check the unit, expected Å")
 
 
 @njit(parallel=True, cache=True, fastmath=_NAN_SAFE_FASTMATH)
