@@ -51,9 +51,9 @@ def _section(model: type[Spec], indent: int, fixed: Mapping[str, object]) -> lis
         lines += [f"{' ' * indent}# {line}" for line in _comment(field)]
         section = _nested(field)
         if section is not None:
-            lines += [f"{' ' * indent}{name}:", *_section(section, indent + 2, {})]
+            lines += [f"{' ' * indent}{name}:", *_section(section, indent + 2, _section_values(field))]
             continue
-        value = fixed.get(name, _value(name, field))
+        value = fixed[name] if name in fixed else _value(name, field)
         if value is None:
             lines.append(f"{' ' * indent}# {name}: {_inline(_example(name, field))}")
         else:
@@ -65,6 +65,14 @@ def _nested(field: FieldInfo) -> type[Spec] | None:
     """Return the section's model where the field is one section that is always there."""
     annotation = field.annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, Spec) else None
+
+
+def _section_values(field: FieldInfo) -> Mapping[str, object]:
+    """Return what stands in a section: its default, or the example of a required one as far as it goes."""
+    if field.is_required():
+        return dict(field.examples[0]) if field.examples else {}
+    values = _plain(field.get_default(call_default_factory=True))
+    return values if isinstance(values, Mapping) else {}
 
 
 def _value(name: str, field: FieldInfo) -> object:

@@ -57,11 +57,7 @@ class Spec(BaseModel):
 class EntrySpec(Spec):
     """Base of a spec that a catalogue lists."""
 
-    description: str = Field(
-        min_length=1,
-        description="what this entry is for, in one line",
-        examples=["what this entry is for, in one line"],
-    )
+    description: str = Field(min_length=1, description="what this entry is for, in one line", examples=["my own entry"])
 
 
 @dataclass(frozen=True)
@@ -184,6 +180,8 @@ def read_yaml(path: str | Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_SpecLoader)
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: found bytes that are not UTF-8 text, expected a YAML file") from error
+    except RecursionError as error:
+        raise SpecError(f"{path}: nested too deeply, expected a spec of a few levels") from error
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
