@@ -128,22 +128,20 @@ FORMATS: dict[str, Format] = {
     "ase": Format(
         "ASE .traj", "ase_files:open_ase", lambda head: head.startswith(b"- of Ulm"), (".traj",), binary=True
     ),
-    "dcd": Format("DCD", "mdanalysis_files:open_dcd", _is_dcd, (".dcd",), binary=True),
+    "dcd": Format("DCD", "dcd:open_dcd", _is_dcd, (".dcd",), binary=True),
     "xtc": Format(
         "XTC",
-        "mdanalysis_files:open_xtc",
+        "xtc:open_xtc",
         lambda head: head[:4] in (b"\x00\x00\x07\xcb", b"\x00\x00\x07\xe7"),
         (".xtc",),
         binary=True,
     ),
-    "trr": Format(
-        "TRR", "mdanalysis_files:open_trr", lambda head: head[:4] == b"\x00\x00\x07\xc9", (".trr",), binary=True
-    ),
+    "trr": Format("TRR", "trr:open_trr", lambda head: head[:4] == b"\x00\x00\x07\xc9", (".trr",), binary=True),
     "h5md": Format(
         "H5MD", "h5md:open_h5md", lambda head: head.startswith(_HDF5_MAGIC), (".h5md", ".h5", ".hdf5"), binary=True
     ),
     "netcdf": Format("AMBER NetCDF", "netcdf:open_netcdf", _is_netcdf, (".nc", ".ncdf"), binary=True),
-    "xyz": Format("XYZ (CP2K)", "cp2k:open_cp2k", _is_xyz, (".xyz",)),
+    "xyz": Format("XYZ (CP2K)", "xyz:open_xyz", _is_xyz, (".xyz",)),
 }
 """Every format that can be read, by the name that `format=` takes."""
 

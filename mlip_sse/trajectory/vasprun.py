@@ -118,7 +118,7 @@ class _Document:
                 return
             raise FormatError(
                 f"{self._path}: line {error.lineno} is not XML ({expat.ErrorString(error.code)}) after "
-                f"{self._n_frames} complete ionic steps; the file is damaged, cut it before that line to read what is good"
+                f"{self._n_frames} complete ionic steps; the file is damaged, cut it before that line to read the rest"
             ) from error
         except FormatError:
             raise
