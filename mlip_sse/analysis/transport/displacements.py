@@ -30,6 +30,9 @@ __all__ = ["DisplacementMoments", "displacement_moments", "squared_displacement_
 _CHUNK = 1024
 """Origins that are summed in the precision of the positions before the sum goes into a float64 total."""
 
+_STRETCH = 512
+"""Origins that one task of the time series serves: short enough that two threads share 2,000 frames evenly."""
+
 _NAN_SAFE_FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be reordered, so that they vectorise, but a NaN must come out as a NaN."""
 
@@ -174,9 +177,17 @@ def transport_moments(
     -------
     moments of the ions, in Å
     moments of the one collective walker Q, in e Å, float64 throughout
+
+    Raises
+    ------
+    InputError
+        When there is not one charge an atom, a lag does not fit or coordinates are not finite.
     """
+    weights = np.asarray(charges, dtype=np.float64)
+    if weights.shape != (trajectory.n_atoms,):
+        raise InputError(f"charges have shape {weights.shape}, expected one for each of the {trajectory.n_atoms} atoms")
     ions = displacement_moments(trajectory.ion_blocks(indices), lags)
-    dipole = trajectory.weighted_sum(np.asarray(charges, dtype=np.float64))
+    dipole = trajectory.weighted_sum(weights)
     dipole -= dipole.mean(axis=0)
     return ions, displacement_moments(np.ascontiguousarray(dipole.T)[None], lags)
 
@@ -202,7 +213,7 @@ def squared_displacement_series(positions: Positions, lags: ArrayLike, weights: 
     InputError
         When shapes are wrong, a lag does not fit or coordinates are not finite.
     """
-    series: NDArray[np.float64] | None = None
+    series: NDArray[np.float64] | float = 0.0
     n_ions = 0
     for block in position_blocks(positions):
         chosen = checked_lags(lags, block.shape[2])
@@ -212,11 +223,9 @@ def squared_displacement_series(positions: Positions, lags: ArrayLike, weights: 
         part = _origin_series(block, chosen, factors)
         if not np.all(np.isfinite(part)):
             refuse_not_finite(block, n_ions)
-        series = part if series is None else series + part
+        series = series + part
         n_ions += block.shape[0]
-    if series is None:
-        raise InputError("no ions were given, expected at least one block of positions")
-    return series / n_ions
+    return np.asarray(series / n_ions)
 
 
 @njit(parallel=True, cache=True, fastmath=_NAN_SAFE_FASTMATH)
@@ -265,9 +274,9 @@ def _origin_series(x, lags, weights):  # type: ignore[no-untyped-def]
     """Σ_i Σ_m w_m |x_i(t + m) - x_i(t)|² for each common origin t; a task is a stretch of origins."""
     n_origins = x.shape[2] - lags[-1]
     out = np.zeros(n_origins)
-    for chunk in prange((n_origins + _CHUNK - 1) // _CHUNK):
-        start = chunk * _CHUNK
-        stop = min(start + _CHUNK, n_origins)
+    for stretch in prange((n_origins + _STRETCH - 1) // _STRETCH):
+        start = stretch * _STRETCH
+        stop = min(start + _STRETCH, n_origins)
         q = out[start:stop]
         for i in range(x.shape[0]):
             x0, y0, z0 = x[i, 0, start:stop], x[i, 1, start:stop], x[i, 2, start:stop]
