@@ -53,10 +53,10 @@ def main(arguments: Sequence[str]) -> int:
             # What is left in the buffer has no reader; without this Python complains about it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _BROKEN_PIPE_EXIT_CODE
-        except SystemExit as leave:
-            return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-        except (Exception, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             return _report(error, debug)
+    if code == _INTERRUPTED_EXIT_CODE:
+        _say("interrupted")
     return code if isinstance(code, int) else 0
 
 
@@ -103,25 +103,38 @@ def _not_asked_for() -> None:
 
 def _report(error: BaseException, debug: bool) -> int:
     """Print an error on stderr and return the exit code."""
-    if debug:
+    if debug and not isinstance(error, SystemExit):
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", None) == _INTERRUPTED_EXIT_CODE:
-        _say("interrupted")
-        return _INTERRUPTED_EXIT_CODE
-    if isinstance(error, MlipSseError):
-        _say(f"error: {error}")
-        return error.exit_code
-    if isinstance(error, OSError) and error.filename is not None:
-        _say(f"error: {error.filename}: {error.strerror}")
-        return InputError.exit_code
+    code, line = _code_and_line(error)
+    if line:
+        _say(line)
+    return code
+
+
+def _code_and_line(error: BaseException) -> tuple[int, str]:
+    failed, bad_input = MlipSseError.exit_code, InputError.exit_code
+    match error:
+        case SystemExit(code=None):
+            return 0, ""
+        case SystemExit(code=int(code)):
+            return code, ""
+        case SystemExit():
+            return failed, f"error: {error.code}"
+        case KeyboardInterrupt():
+            return _INTERRUPTED_EXIT_CODE, "interrupted"
+        case MlipSseError():
+            return error.exit_code, f"error: {error}"
+        case OSError() if error.filename is not None:
+            return bad_input, f"error: {error.filename}: {error.strerror}"
+        case MemoryError():
+            return failed, "error: not enough memory"
+        case typer.Abort():
+            return failed, "aborted"
     usage = getattr(error, "format_message", None)
-    if usage is not None:
+    if usage is not None:  # typer's own errors: an unknown verb or option, a missing argument
         program = getattr(getattr(error, "ctx", None), "command_path", "mlip-sse")
-        _say(f"error: {usage()} See {program} --help")
-        return InputError.exit_code
-    hint = "" if debug else " (this is a bug; --debug shows where)"
-    _say(f"error: {type(error).__name__}: {error}{hint}")
-    return MlipSseError.exit_code
+        return bad_input, f"error: {usage().rstrip('.')} (see {program} --help)"
+    return failed, f"error: {type(error).__name__}: {error} (this is a bug; --debug shows where)"
 
 
 def _warn_in_one_line(
