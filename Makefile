@@ -1,0 +1,56 @@
+# make env     the environment: .venv with the pinned packages and mlip-sse itself
+# make demo    a small LAMMPS simulation, and its transport analysis
+# make test    everything that must hold, in under ten minutes on two cores
+# make test-slow   the studies that take minutes: coverage of the intervals, files larger than memory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NUMBA_NUM_THREADS ?= 2
+
+# The first interpreter that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+
+.PHONY: env demo test test-slow lint types floors unit docs bench clean
+
+env: $(STAMP)
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "no Python >= 3.11 with venv found: set PYTHON=" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: env
+	$(BIN)/mlip-sse demo
+
+test: env lint types floors docs unit
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+floors: env
+	$(BIN)/lint-imports
+
+unit: env
+	$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
+
+test-slow: env
+	$(BIN)/python -m pytest -n 2 -m slow
+
+docs: env
+	$(BIN)/mkdocs build --quiet --strict --site-dir site
+
+bench: env
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) site dist build demo .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find mlip_sse tests -name __pycache__ -type d -prune -exec rm -rf {} +
