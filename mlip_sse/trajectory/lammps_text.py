@@ -150,7 +150,9 @@ class _HeaderReader:
             kind, width, words = "restricted", 3, words[3:]
         rows = [line.split() for line in lines[1:4]]
         if any(len(row) != width for row in rows):
-            raise FormatError(f"{self.path}: frame {frame}: {kind} box bounds need {width} numbers a line, found {_text(text)}")
+            raise FormatError(
+                f"{self.path}: frame {frame}: {kind} box bounds need {width} numbers a line, found {_text(text)}"
+            )
         for axis, word in zip("xyz", words, strict=False):
             if b"s" in word or b"m" in word:
                 raise FormatError(
@@ -222,7 +224,9 @@ def _sorted_identifiers(
     ordered = identifiers[order]
     repeated = np.flatnonzero(np.diff(ordered) == 0)
     if repeated.size:
-        raise FormatError(f"{path}: frame 0, atom id {ordered[repeated[0]]}: this id is there twice; expected each atom once")
+        raise FormatError(
+            f"{path}: frame 0, atom id {ordered[repeated[0]]}: this id is there twice; expected each atom once"
+        )
     return ordered, order
 
 

@@ -48,7 +48,9 @@ def units_named(name: str, path: Path) -> Units:
         For one whose length is not the Å: ``lj`` has no scale, ``si``, ``cgs``, ``electron``, ``micro``, ``nano`` are refused.
     """
     if name not in _UNITS:
-        raise InputError(f"{path}: LAMMPS units {name!r} are not read, only metal and real; convert the dump to one of them")
+        raise InputError(
+            f"{path}: LAMMPS units {name!r} are not read, only metal and real; convert the dump to one of them"
+        )
     return _UNITS[name]
 
 
@@ -74,13 +76,13 @@ def choose_columns(names: Sequence[str], path: Path) -> Columns:
     def triple(wanted: tuple[str, ...]) -> tuple[int, int, int] | None:
         return (index[wanted[0]], index[wanted[1]], index[wanted[2]]) if set(wanted) <= set(index) else None
 
-    for wanted, meaning in _COORDINATE_COLUMNS.items():
-        position = triple(wanted)
-        if position is not None:
-            break
-    else:
+    found_names = [wanted for wanted in _COORDINATE_COLUMNS if triple(wanted)]
+    if not found_names:
         found = " ".join(names) or "none"
-        raise FormatError(f"{path}: columns {found} hold no coordinates; expected x y z, xs ys zs, xu yu zu or xsu ysu zsu")
+        raise FormatError(
+            f"{path}: columns {found} hold no coordinates; expected x y z, xs ys zs, xu yu zu or xsu ysu zsu"
+        )
+    meaning, position = _COORDINATE_COLUMNS[found_names[0]], triple(found_names[0]) or (0, 0, 0)
     wrapped = meaning in (Coordinates.CARTESIAN_WRAPPED, Coordinates.FRACTIONAL_WRAPPED)
     return Columns(
         names=tuple(names),

@@ -5,16 +5,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
+from mlip_sse.trajectory.frames import Coordinates, FrameChunk
+from mlip_sse.trajectory.gather import centre, gather, weigh
+from mlip_sse.trajectory.storage import release
+from mlip_sse.trajectory.unwrap import Unwrapper
 
-__all__ = ["Trajectory"]
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Trajectory", "masses_of"]
 
 _BLOCK_BYTES = 32 << 20
+_MAPPED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +80,161 @@ class Trajectory:
 
     @classmethod
     def read(
-        cls, path: str | Path, frame_spacing_fs: float | None = None, temperature_k: float | None = None, **options: object
+        cls,
+        path: str | Path,
+        frame_spacing_fs: float | None = None,
+        temperature_k: float | None = None,
+        **options: object,
     ) -> "Trajectory":
         """Read a trajectory file of any supported format; see `mlip_sse.trajectory.reading.read_trajectory`."""
         from mlip_sse.trajectory.reading import read_trajectory
 
         return read_trajectory(path, frame_spacing_fs=frame_spacing_fs, temperature_k=temperature_k, **options)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_arrays(
+        cls,
+        species: Sequence[str] | NDArray[np.str_],
+        positions: NDArray[np.floating],
+        cells: NDArray[np.floating],
+        frame_spacing_fs: float,
+        *,
+        wrapped: bool | None = None,
+        fractional: bool = False,
+        masses: NDArray[np.float64] | None = None,
+        velocities: NDArray[np.floating] | None = None,
+        temperature_k: float | None = None,
+    ) -> "Trajectory":
+        """Make a trajectory of arrays, unwrapping them.
+
+        Parameters
+        ----------
+        species : (n_atoms,) chemical symbols
+        positions : (n_frames, n_atoms, 3) Å, or fractional
+        cells : (3, 3) or (n_frames, 3, 3) Å, rows are the cell vectors
+        wrapped
+            None or True: nearest images are taken. False: the positions are unwrapped and steps may be of any length.
+        fractional
+            Whether positions are fractions of the cell vectors.
+        masses : (n_atoms,) amu
+            The elements' standard masses by default.
+        velocities : (n_frames, n_atoms, 3) Å/fs
+        """
+        positions = np.asarray(positions)
+        if positions.ndim != 3 or positions.shape[2] != 3 or not len(positions):
+            raise InputError(f"positions has shape {positions.shape}, expected (n_frames, n_atoms, 3)")
+        cells = np.asarray(cells, dtype=np.float64)
+        if cells.shape == (3, 3):
+            cells = np.broadcast_to(cells, (len(positions), 3, 3))
+        if cells.shape != (len(positions), 3, 3):
+            raise InputError(f"cells has shape {cells.shape}, expected (3, 3) or ({len(positions)}, 3, 3)")
+        symbols = np.asarray(species, dtype=np.str_)
+        if symbols.shape != positions.shape[1:2]:
+            raise InputError(f"species has shape {symbols.shape}, expected {positions.shape[1:2]}: one for each atom")
+        space = "FRACTIONAL" if fractional else "CARTESIAN"
+        unwrapper = Unwrapper(Coordinates[f"{space}_{'UNWRAPPED' if wrapped is False else 'UNKNOWN'}"], label="arrays")
+        out = np.empty(positions.shape, dtype=np.float32 if positions.dtype == np.float32 else np.float64)
+        unwrapper.feed(FrameChunk(positions, cells), out)
+        return cls(
+            species=symbols,
+            masses=masses_of(symbols) if masses is None else np.asarray(masses, dtype=np.float64),
+            positions=out,
+            cells=np.ascontiguousarray(cells),
+            frame_spacing_fs=float(frame_spacing_fs),
+            velocities=velocities,
+            temperature_k=temperature_k,
+            provenance=Provenance(operations=("made of arrays", unwrapper.scheme)),
+        )
+
+    @classmethod
+    def from_atoms(
+        cls, frames: Sequence["Atoms"], frame_spacing_fs: float, *, wrapped: bool | None = None, **options: Any
+    ) -> "Trajectory":
+        """Make a trajectory of ASE `Atoms` in time order; see `from_arrays` for the options.
+
+        Velocities are kept where the first frame has momenta.
+        """
+        if not len(frames):
+            raise InputError("no frames; give a list of ASE Atoms in time order")
+        first = frames[0]
+        for t, atoms in enumerate(frames):
+            if len(atoms) != len(first) or (atoms.numbers != first.numbers).any():
+                raise InputError(
+                    f"frame {t} holds other atoms, or in another order, than frame 0; expected the same in all"
+                )
+        if "momenta" in first.arrays:
+            from ase.units import fs
+
+            options.setdefault("velocities", np.array([atoms.get_velocities() for atoms in frames]) * fs)
+        positions = np.array([atoms.positions for atoms in frames])
+        cells = np.array([atoms.cell.array for atoms in frames])
+        options.setdefault("masses", first.get_masses())
+        return cls.from_arrays(
+            first.get_chemical_symbols(), positions, cells, frame_spacing_fs, wrapped=wrapped, **options
+        )
+
+    @classmethod
+    def from_universe(
+        cls,
+        universe: Any,
+        frame_spacing_fs: float | None = None,
+        *,
+        species: Sequence[str] | None = None,
+        wrapped: bool | None = None,
+        **options: Any,
+    ) -> "Trajectory":
+        """Make a trajectory of an MDAnalysis `Universe`; see `from_arrays` for the options.
+
+        Elements are the topology's, unless ``species`` is given; the spacing is the reader's ``dt``, which MDAnalysis sets
+        to 1 ps when the file has none, so pass ``frame_spacing_fs`` where in doubt.
+        """
+        from MDAnalysis.lib.mdamath import triclinic_vectors
+
+        if species is None:
+            if not hasattr(universe.atoms, "elements"):
+                raise InputError("the universe's topology has no elements; pass species=, one symbol for each atom")
+            species = [str(symbol).capitalize() for symbol in universe.atoms.elements]
+        n_frames = universe.trajectory.n_frames
+        positions = np.empty((n_frames, universe.atoms.n_atoms, 3), dtype=np.float32)
+        cells = np.empty((n_frames, 3, 3))
+        for t, frame in enumerate(universe.trajectory):
+            if frame.dimensions is None:
+                raise InputError(f"frame {t} of the universe has no cell; expected one in every frame")
+            positions[t], cells[t] = frame.positions, triclinic_vectors(frame.dimensions)
+        spacing = 1000.0 * float(universe.trajectory.dt) if frame_spacing_fs is None else frame_spacing_fs
+        return cls.from_arrays(list(species), positions, cells, spacing, wrapped=wrapped, **options)
+
+    def window(self, start: int, stop: int | None = None) -> "Trajectory":
+        """Return the frames from ``start`` to ``stop`` (as a slice); coordinates are shared, not copied."""
+        chosen = slice(start, stop)
+        if not len(range(self.n_frames)[chosen]):
+            raise InputError(f"no frame in {start}:{stop}; the trajectory has {self.n_frames}")
+        return dataclasses.replace(
+            self,
+            positions=self.positions[chosen],
+            cells=self.cells[chosen],
+            velocities=None if self.velocities is None else self.velocities[chosen],
+            drift=None if self.drift is None else self.drift[chosen],
+            provenance=self.provenance.then(f"frames {start}:{'' if stop is None else stop}"),
+        )
+
+    def split(self, n: int) -> list["Trajectory"]:
+        """Return ``n`` consecutive parts of equal length; frames that are left over at the end are dropped."""
+        length = self.n_frames // n if n > 0 else 0
+        if length < 2:
+            raise InputError(
+                f"{self.n_frames} frames cannot be split into {n} parts of at least two; choose fewer parts"
+            )
+        return [self.window(i * length, (i + 1) * length) for i in range(n)]
+
+    def __repr__(self) -> str:
+        symbols, counts = np.unique(self.species, return_counts=True)
+        formula = "".join(f"{symbol}{count}" for symbol, count in zip(symbols, counts, strict=True))
+        at = "" if self.temperature_k is None else f" at {self.temperature_k:g} K"
+        return (
+            f"<Trajectory {formula}: {self.n_frames} frames of {self.n_atoms} atoms, {self.frame_spacing_fs:g} fs apart"
+            f"{at}, reference {self.reference}>"
+        )
 
     @property
     def n_frames(self) -> int:
@@ -140,20 +298,36 @@ class Trajectory:
         (n_block, 3, n_frames) Å, C-contiguous
         """
         step = max(1, max_bytes // (3 * 8 * self.n_frames))
-        for start in range(0, len(indices), step):
-            chosen = indices[start : start + step]
+        # a mapped file is read as seldom as may be: several blocks are gathered at a time
+        gathered = max(1, _MAPPED_BYTES // (3 * 8 * self.n_frames) // step) * step if self._is_mapped else step
+        for start in range(0, len(indices), gathered):
+            chosen = indices[start : start + gathered]
             block = np.empty((len(chosen), 3, self.n_frames))
             self._gather(chosen, block)
-            block -= block.mean(axis=2, keepdims=True)
-            yield np.ascontiguousarray(block, dtype=dtype)
+            for first in range(0, len(chosen), step):
+                part = block[first : first + step]
+                out = np.empty(part.shape, dtype=dtype)
+                centre(part, out)
+                yield out
+
+    @property
+    def _is_mapped(self) -> bool:
+        return isinstance(self.positions, np.memmap)
 
     def _gather(self, chosen: NDArray[np.intp], block: NDArray[np.float64]) -> None:
+        for first, part in self._frames():
+            drift = np.zeros((len(part), 3)) if self.drift is None else self.drift[first : first + len(part)]
+            gather(part, np.asarray(chosen, dtype=np.int64), drift, first, block)
+
+    def _frames(self) -> Iterator[tuple[int, NDArray[np.floating]]]:
+        """Yield (first frame, positions of some frames); a mapped file's pages are handed back after each part."""
+        if not self._is_mapped:
+            yield 0, self.positions
+            return
         rows = max(1, _BLOCK_BYTES // (self.positions.itemsize * 3 * self.n_atoms))
         for first in range(0, self.n_frames, rows):
-            part = np.asarray(self.positions[first : first + rows, chosen], dtype=np.float64)
-            if self.drift is not None:
-                part = part - self.drift[first : first + rows, None, :]
-            block[:, :, first : first + rows] = part.transpose(1, 2, 0)
+            yield first, np.asarray(self.positions[first : first + rows])
+            release(self.positions)
 
     def weighted_sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return Σ_i w_i (r_i(t) - drift(t)), streamed over frames.
@@ -168,10 +342,30 @@ class Trajectory:
         (n_frames, 3) Å times the unit of the weights
         """
         total = np.empty((self.n_frames, 3))
-        rows = max(1, _BLOCK_BYTES // (8 * 3 * self.n_atoms))
-        for first in range(0, self.n_frames, rows):
-            part = np.asarray(self.positions[first : first + rows], dtype=np.float64)
-            total[first : first + rows] = np.einsum("a,tad->td", weights, part)
+        weights = np.asarray(weights, dtype=np.float64)
+        for first, part in self._frames():
+            weigh(part, weights, total[first : first + len(part)])
         if self.drift is not None:
             total -= weights.sum() * self.drift
         return total
+
+
+def masses_of(species: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Return the standard atomic masses of chemical symbols.
+
+    Parameters
+    ----------
+    species : (n_atoms,)
+
+    Returns
+    -------
+    (n_atoms,) amu
+    """
+    from ase.data import atomic_masses, atomic_numbers
+
+    symbols, inverse = np.unique(species, return_inverse=True)
+    for symbol in symbols:
+        if str(symbol) not in atomic_numbers or not atomic_numbers[str(symbol)]:
+            raise InputError(f"{str(symbol)!r} is not a chemical symbol; pass species= with the elements of the atoms")
+    masses: NDArray[np.float64] = np.array([float(atomic_masses[atomic_numbers[str(symbol)]]) for symbol in symbols])
+    return masses[inverse]

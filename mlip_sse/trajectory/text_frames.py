@@ -258,5 +258,7 @@ def _refuse(reading: _Reading, index: int, status: NDArray[np.int64]) -> NoRetur
         "atoms must keep their order",
     }[RowStatus(code)]
     if reading.read_header is not None and words and words[0] in (b"ITEM:", b"Direct"):
-        said = f"the frame ends after {row} of {layout.n_atoms} atoms; the file is damaged there: cut it before this frame"
+        said = (
+            f"the frame ends after {row} of {layout.n_atoms} atoms; the file is damaged there: cut it before this frame"
+        )
     raise FormatError(f"{reading.path}: frame {reading.n_frames + index}, {atom}: {said}")

@@ -1,0 +1,333 @@
+"""Unwrapping: sums of minimum-image fractional increments, each times the cell of its own frame.
+
+r(t) = r(0) + Σ_{τ ≤ t} [Δs(τ) - rint Δs(τ)] · H(τ),    Δs(τ) = s(τ) - s(τ - 1),
+
+with s the fractional coordinates and H the cell, both in a Minkowski-reduced basis, where the nearest image is the rounded
+one. A change of the cell moves no atom: the affine breathing of a constant-pressure run, which positions carry and which
+grows with the distance travelled, does not enter. Coordinates that a program unwrapped already (LAMMPS ``xu``) go through
+the same sum without the rounding, for they carry the same breathing.
+
+A step of more than 0.4 of a reduced cell vector cannot be told from a step the other way round and is refused.
+
+References
+----------
+S. von Bülow, J. T. Bullerjahn, G. Hummer, J. Chem. Phys. 153, 021101 (2020), doi:10.1063/5.0008316
+M. Kulke, J. V. Vermaas, J. Chem. Theory Comput. 18, 6161 (2022), doi:10.1021/acs.jctc.2c00327
+I. Semaev, Lect. Notes Comput. Sci. 2146, 181 (2001), doi:10.1007/3-540-44670-2_13 (reduction in three dimensions)
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from mlip_sse.errors import FormatError, InputError
+from mlip_sse.trajectory.frames import Coordinates, FrameChunk
+
+__all__ = ["LARGEST_STEP", "Unwrapper", "reduction_of", "unwrap"]
+
+LARGEST_STEP = 0.4
+"""Largest allowed step between frames in reduced cell vectors."""
+
+_LARGEST_STRAIN = 0.2
+_N_BLOCKS = 16
+
+
+def reduction_of(cell: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the integer matrix M, |det M| = 1, for which M · cell is Minkowski-reduced.
+
+    Parameters
+    ----------
+    cell : (3, 3) Å, rows are the cell vectors
+
+    Returns
+    -------
+    (3, 3) whole numbers
+    """
+    if not (np.isfinite(cell).all() and abs(float(np.linalg.det(cell))) > 1e-9):
+        raise FormatError(
+            f"a cell has no volume or is not finite: {np.asarray(cell).tolist()}; three vectors are needed"
+        )
+    integers = np.eye(3, dtype=np.int64)
+    for _ in range(1000):
+        vectors = integers @ cell
+        order = np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")
+        integers, vectors = integers[order], vectors[order]
+        a, b, c = vectors
+        integers[1] -= round(float(a @ b / (a @ a))) * integers[0]
+        b = integers[1] @ cell
+        best = _nearest_in_plane(a, b, c)
+        integers[2] -= best[0] * integers[0] + best[1] * integers[1]
+        longest = np.linalg.norm(integers @ cell, axis=1)
+        if longest[1] >= longest[0] * (1 - 1e-12) and longest[2] >= longest[1] * (1 - 1e-12):
+            return integers
+    raise FormatError(f"cell {np.asarray(cell).tolist()} cannot be reduced; it is degenerate")
+
+
+def _nearest_in_plane(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> tuple[int, int]:
+    """Return (m, n) for which c - m a - n b is shortest."""
+    gram = np.array([[a @ a, a @ b], [a @ b, b @ b]])
+    m, n = (round(float(value)) for value in np.linalg.solve(gram, np.array([a @ c, b @ c])))
+    candidates = [(0, 0)] + [(m + i, n + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    lengths = [float(np.sum((c - i * a - j * b) ** 2)) for i, j in candidates]
+    best = int(np.argmin(lengths))
+    return candidates[best] if lengths[best] < lengths[0] * (1 - 1e-12) else (0, 0)
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _advance(
+    coordinates: Any,
+    images: Any,
+    to_fraction: Any,
+    image_to_fraction: Any,
+    cells: Any,
+    fractions: Any,
+    positions: Any,
+    out: Any,
+    round_steps: bool,
+    limit: float,
+) -> NDArray[np.int64]:
+    n_frames, n_atoms = coordinates.shape[0], coordinates.shape[1]
+    size = (n_atoms + _N_BLOCKS - 1) // _N_BLOCKS
+    failed = np.full(_N_BLOCKS, -1, np.int64)
+    with_images = images.shape[0] > 0
+    for block in nb.prange(_N_BLOCKS):
+        first, last = block * size, min(n_atoms, (block + 1) * size)
+        for t in range(n_frames):
+            f, h, g = to_fraction[t], cells[t], image_to_fraction
+            frame, frame_out = coordinates[t], out[t]
+            for i in range(first, last):
+                x, y, z = np.float64(frame[i, 0]), np.float64(frame[i, 1]), np.float64(frame[i, 2])
+                u = x * f[0, 0] + y * f[1, 0] + z * f[2, 0]
+                v = x * f[0, 1] + y * f[1, 1] + z * f[2, 1]
+                w = x * f[0, 2] + y * f[1, 2] + z * f[2, 2]
+                if with_images:
+                    p, q, r = np.float64(images[t, i, 0]), np.float64(images[t, i, 1]), np.float64(images[t, i, 2])
+                    u += p * g[0, 0] + q * g[1, 0] + r * g[2, 0]
+                    v += p * g[0, 1] + q * g[1, 1] + r * g[2, 1]
+                    w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
+                du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
+                if round_steps:
+                    du -= np.rint(du)
+                    dv -= np.rint(dv)
+                    dw -= np.rint(dw)
+                if not (abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed[block] < 0:
+                    failed[block] = t * n_atoms + i
+                fractions[i, 0], fractions[i, 1], fractions[i, 2] = u, v, w
+                positions[i, 0] += du * h[0, 0] + dv * h[1, 0] + dw * h[2, 0]
+                positions[i, 1] += du * h[0, 1] + dv * h[1, 1] + dw * h[2, 1]
+                positions[i, 2] += du * h[0, 2] + dv * h[1, 2] + dw * h[2, 2]
+                frame_out[i, 0], frame_out[i, 1], frame_out[i, 2] = positions[i, 0], positions[i, 1], positions[i, 2]
+    return failed
+
+
+class Unwrapper:
+    """Unwraps frames chunk by chunk; what the last frame was is carried along.
+
+    Parameters
+    ----------
+    coordinates
+        What the frames' coordinates are.
+    describe
+        Turns an atom's index into words for messages.
+    label
+        Name of the file, for messages.
+    first_frame
+        Number of the first frame in the file, for messages.
+    """
+
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        describe: Callable[[int], str] = lambda atom: f"atom {atom}",
+        label: str = "trajectory",
+        first_frame: int = 0,
+    ) -> None:
+        self._fractional = coordinates.name.startswith("FRACTIONAL")
+        self._unwrapped = coordinates.name.endswith("_UNWRAPPED")
+        self._describe, self.label = describe, label
+        self._n_frames = first_frame
+        self.n_recells = 0
+        self.reduction = np.eye(3, dtype=np.int64)
+        self._fractions: NDArray[np.float64] | None = None
+        self._positions: NDArray[np.float64] = np.empty((0, 3))
+        self._cell: NDArray[np.float64] = np.eye(3)
+
+    @property
+    def scheme(self) -> str:
+        """What was done, in words."""
+        rounded = "as they are" if self._unwrapped else "of the nearest image"
+        cells = f"; the file chooses other cell vectors {self.n_recells} times" if self.n_recells else ""
+        return (
+            f"unwrapped: fractional steps {rounded} times the cell of their own frame, cell vectors reduced by "
+            f"{self.reduction.tolist()}{cells}"
+        )
+
+    @property
+    def fractions(self) -> NDArray[np.float64]:
+        """Fractional coordinates of the last frame in the file's own cell vectors, (n_atoms, 3)."""
+        if self._fractions is None:
+            raise InputError("no frame has been unwrapped yet")
+        return self._fractions @ self.reduction
+
+    def feed(self, chunk: FrameChunk, out: NDArray[np.floating]) -> None:
+        """Unwrap the next frames.
+
+        Parameters
+        ----------
+        chunk
+            The frames; their images are used where they are there and the coordinates are wrapped.
+        out : (n, n_atoms, 3) Å
+            Receives the unwrapped positions.
+
+        Raises
+        ------
+        FormatError
+            For coordinates or cells that are not finite, too long a step, contradictory image flags.
+        """
+        cells = np.asarray(chunk.cells, dtype=np.float64)
+        first = 0
+        if self._fractions is None:
+            self._begin(chunk, cells[0])
+        for stop, change in [*self._recells(cells), (len(cells), None)]:
+            if stop > first:
+                self._segment(chunk, cells, first, stop, out)
+                first = stop
+            if change is not None:
+                self._rebase(cells[stop], change)
+        self._n_frames += len(cells)
+
+    def _begin(self, chunk: FrameChunk, cell: NDArray[np.float64]) -> None:
+        frame = np.asarray(chunk.coordinates[0], dtype=np.float64)
+        self._check_finite(chunk, 0)
+        self.reduction = reduction_of(cell)
+        self._positions = frame @ cell if self._fractional else frame.copy()
+        own = frame if self._fractional else frame @ np.linalg.inv(cell)
+        if chunk.images is not None and not self._unwrapped:
+            own = own + chunk.images[0]
+        self._fractions = own @ np.linalg.inv(self.reduction)
+        self._cell = cell
+
+    def _recells(self, cells: NDArray[np.float64]) -> list[tuple[int, NDArray[np.float64]]]:
+        """Return the frames at which other vectors of the same lattice are chosen, with N: H(t) ≈ N · H(t - 1)."""
+        before = np.concatenate([self._cell[None], cells[:-1]])
+        self._cell = cells[-1]
+        if (cells == before).all():
+            return []
+        if not np.isfinite(cells).all():
+            t = int(np.flatnonzero(~np.isfinite(cells).all(axis=(1, 2)))[0])
+            raise FormatError(
+                f"{self.label}: frame {self._n_frames + t}: the cell is not finite; cut the run before it"
+            )
+        change = cells @ np.linalg.inv(before)
+        whole = np.rint(change)
+        wrong = (np.abs(change - whole).max(axis=(1, 2)) > _LARGEST_STRAIN) | (
+            np.abs(np.linalg.det(whole)).round() != 1
+        )
+        if wrong.any():
+            t = int(np.flatnonzero(wrong)[0])
+            raise FormatError(
+                f"{self.label}: frame {self._n_frames + t}: the cell changes by more than {_LARGEST_STRAIN:.0%} from the "
+                "frame before; frames must follow each other closely: is it another run?"
+            )
+        changed = np.flatnonzero((whole != np.eye(3)).any(axis=(1, 2)))
+        steps = [(int(t), whole[t]) for t in changed]
+        if steps or not self._still_reduced(cells[0]):
+            self.n_recells += len(steps)
+            if not steps or steps[0][0] > 0:
+                steps.insert(0, (0, np.eye(3)))
+        return steps
+
+    def _still_reduced(self, cell: NDArray[np.float64]) -> bool:
+        """Say whether rounding still finds the nearest image, a little slack allowed."""
+        gram = (self.reduction @ cell) @ (self.reduction @ cell).T
+        lengths = np.diag(gram)
+        return bool((np.abs(gram) <= 0.55 * np.minimum(lengths[:, None], lengths[None]) + np.diag(lengths)).all())
+
+    def _rebase(self, cell: NDArray[np.float64], change: NDArray[np.float64]) -> None:
+        own = self.fractions @ np.linalg.inv(change)
+        self.reduction = reduction_of(cell)
+        self._fractions = own @ np.linalg.inv(self.reduction)
+
+    def _segment(
+        self, chunk: FrameChunk, cells: NDArray[np.float64], first: int, stop: int, out: NDArray[np.floating]
+    ) -> None:
+        inverse = np.linalg.inv(self.reduction)
+        reduced = self.reduction @ cells[first:stop]
+        if self._fractional:
+            to_fraction = np.broadcast_to(inverse, reduced.shape)
+        elif (cells[first:stop] == cells[first]).all():
+            to_fraction = np.broadcast_to(np.linalg.inv(reduced[0]), reduced.shape)
+        else:
+            to_fraction = np.linalg.inv(reduced)
+        images = np.empty((0, 0, 0), np.int64)
+        if chunk.images is not None and not self._unwrapped:
+            images = np.ascontiguousarray(chunk.images[first:stop], dtype=np.int64)
+        with_images = images.shape[0] > 0
+        failed = _advance(
+            np.ascontiguousarray(chunk.coordinates[first:stop]),
+            images,
+            np.ascontiguousarray(to_fraction),
+            inverse,
+            np.ascontiguousarray(reduced),
+            self._fractions,
+            self._positions,
+            out[first:stop],
+            not (self._unwrapped or with_images),
+            1e6 if self._unwrapped else LARGEST_STEP,
+        )
+        if (failed >= 0).any():
+            where = int(failed[failed >= 0].min())
+            self._refuse(chunk, cells, first + where // len(self._positions), where % len(self._positions))
+
+    def _check_finite(self, chunk: FrameChunk, t: int) -> None:
+        bad = np.flatnonzero(~np.isfinite(chunk.coordinates[t]).all(axis=1))
+        if bad.size:
+            raise FormatError(
+                f"{self.label}: frame {self._n_frames + t}, {self._describe(int(bad[0]))}: a coordinate is not finite; the "
+                "run has blown up: cut it before that frame"
+            )
+
+    def _refuse(self, chunk: FrameChunk, cells: NDArray[np.float64], t: int, atom: int) -> NoReturn:
+        self._check_finite(chunk, t)
+        where = f"{self.label}: frame {self._n_frames + t}, {self._describe(atom)}"
+        if chunk.images is not None and not self._unwrapped and t > 0:
+            pair = chunk.coordinates[t - 1 : t + 1, atom].astype(np.float64)
+            own = pair if self._fractional else np.einsum("td,tde->te", pair, np.linalg.inv(cells[t - 1 : t + 1]))
+            step = own[1] - own[0]
+            if np.abs(step - np.rint(step)).max() <= LARGEST_STEP:
+                counted = (chunk.images[t, atom] - chunk.images[t - 1, atom]).tolist()
+                raise FormatError(
+                    f"{where}: the image flags contradict the coordinates: they change by {counted}, the coordinates by "
+                    f"{np.round(step, 3).tolist()} cell vectors; dump both at the same step, or read without image flags"
+                )
+        raise FormatError(
+            f"{where}: moved by more than {LARGEST_STEP} of a cell vector since the frame before, so that its path cannot be "
+            "told; store frames more often, or dump unwrapped coordinates (LAMMPS xu yu zu)"
+        )
+
+
+def unwrap(
+    coordinates: NDArray[np.floating],
+    cells: NDArray[np.float64],
+    *,
+    kind: Coordinates = Coordinates.CARTESIAN_UNKNOWN,
+    images: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Unwrap whole arrays.
+
+    Parameters
+    ----------
+    coordinates : (n_frames, n_atoms, 3) Å or fractional, as ``kind`` says
+    cells : (n_frames, 3, 3) Å
+    images : (n_frames, n_atoms, 3), optional
+
+    Returns
+    -------
+    (n_frames, n_atoms, 3) Å, starting from the first frame's positions
+    """
+    out = np.empty(coordinates.shape)
+    Unwrapper(kind).feed(FrameChunk(coordinates, cells, images), out)
+    return out
