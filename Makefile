@@ -46,7 +46,7 @@ test-slow: env
 	$(BIN)/python -m pytest -n 2 -m slow
 
 docs: env
-	$(BIN)/mkdocs build --quiet --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 bench: env
 	$(BIN)/python benchmarks/run.py

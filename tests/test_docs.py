@@ -1,0 +1,108 @@
+"""Every code block of the README and of the guide runs.
+
+Python blocks of a page share one namespace and run in the order of the page; console lines that start with
+``$ mlip-sse`` run between them and must leave with exit code 0; ``$ make`` lines must name a target. All of it in a folder
+that holds the dumps the pages speak of: lithium walking among a vibrating framework, at four temperatures.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlip_sse.cli.main import VERBS, main
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+N_FRAMES, N_IONS, EDGE, SPACING_FS = 1500, 48, 16.0, 100.0
+TEMPERATURES_K = (500, 600, 700, 800)
+
+
+def write_dump(path, temperature_k, rng):
+    """Write a LAMMPS dump of independent walkers with D = 2e-3 exp(-0.25 eV/k_B T) cm²/s."""
+    diffusivity_a2_per_fs = 2e-3 * np.exp(-0.25 / (8.617333e-5 * temperature_k)) / 0.1
+    start = rng.uniform(0, EDGE, (2 * N_IONS, 3))
+    moves = rng.normal(0, np.sqrt(2 * diffusivity_a2_per_fs * SPACING_FS), (N_FRAMES, N_IONS, 3))
+    walkers = start[:N_IONS] + np.cumsum(moves, axis=0)
+    framework = start[N_IONS:] + rng.normal(0, 0.1, (N_FRAMES, N_IONS, 3))
+    positions = np.concatenate([walkers, framework], axis=1)
+    symbols = ["Li"] * N_IONS + ["S"] * (N_IONS // 2) + ["P"] * (N_IONS - N_IONS // 2)
+    with open(path, "w") as stream:
+        for frame, coordinates in enumerate(positions):
+            step = round(frame * SPACING_FS / 2)
+            stream.write(f"ITEM: UNITS\nmetal\nITEM: TIME\n{frame * SPACING_FS / 1000:.4f}\nITEM: TIMESTEP\n{step}\n")
+            stream.write(f"ITEM: NUMBER OF ATOMS\n{len(symbols)}\nITEM: BOX BOUNDS pp pp pp\n")
+            stream.write(f"0 {EDGE}\n" * 3 + "ITEM: ATOMS id element xu yu zu\n")
+            rows = zip(symbols, coordinates.tolist(), strict=True)
+            stream.writelines(f"{i} {s} {x:.5f} {y:.5f} {z:.5f}\n" for i, (s, (x, y, z)) in enumerate(rows, 1))
+
+
+@pytest.fixture(scope="module")
+def dumps(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dumps")
+    rng = np.random.default_rng(4)
+    for temperature_k in TEMPERATURES_K:
+        write_dump(folder / f"md_{temperature_k}K.lammpstrj", temperature_k, rng)
+    return folder
+
+
+def console_lines(block):
+    """Return the commands of a console block, continuation lines joined."""
+    joined = re.sub(r"\\\n\s*", " ", block)
+    return [line[2:].strip() for line in joined.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_block_of_the_page_runs(page, dumps, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    for dump in dumps.iterdir():
+        (tmp_path / dump.name).symlink_to(dump)
+    text = page.read_text(encoding="utf-8")
+    namespace = {"__name__": "__main__"}
+    for match in BLOCK.finditer(text):
+        language, block = match.groups()
+        line = text.count("\n", 0, match.start()) + 2
+        if language == "python":
+            # The empty lines make a traceback show the line of the page.
+            exec(compile("\n" * (line - 1) + block, str(page), "exec"), namespace)
+            continue
+        for command in console_lines(block):
+            run_console_line(command, f"{page.name}:{line}", capsys)
+
+
+def run_console_line(command, where, capsys):
+    words = shlex.split(command)
+    if words[0] == "mlip-sse":
+        code = main(words[1:])
+        assert code == 0, f"{where}: {command}: {capsys.readouterr().err}"
+    elif words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+        assert words[1] in targets, f"{where}: {command}"
+    else:
+        assert words[:2] == ["pip", "install"], f"{where}: a command that is not checked: {command}"
+
+
+def test_each_page_is_in_the_navigation_and_none_is_empty():
+    navigation = (REPOSITORY / "mkdocs.yml").read_text()
+    for page in PAGES:
+        assert len(page.read_text(encoding="utf-8")) > 100, page
+        if page.parent != REPOSITORY:
+            assert str(page.relative_to(REPOSITORY / "docs")) in navigation
+
+
+def test_the_page_on_the_command_line_lists_every_verb():
+    text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)(?: [^`]*)?` \|", text, re.MULTILINE)) == set(VERBS)
+
+
+def test_no_block_escapes_the_tests():
+    """A fence in another language, or one that is indented, would never run."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        fences = re.findall(r"^[ >]*```(.*)$", text, re.MULTILINE)
+        assert len(fences) == 2 * len(BLOCK.findall(text)), page
