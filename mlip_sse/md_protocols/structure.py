@@ -1,0 +1,59 @@
+"""Build the atoms a protocol starts from."""
+
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from mlip_sse.errors import FormatError, InputError
+from mlip_sse.md_protocols.specs import StructureSpec
+
+__all__ = ["build_structure"]
+
+_G_CM3_PER_AMU_A3 = 1.66053906660
+
+
+def build_structure(spec: StructureSpec, density_g_cm3: float | None) -> Atoms:
+    """Return the supercell of a protocol, scaled to a density.
+
+    Parameters
+    ----------
+    spec
+        Prototype or file, and the repeats.
+    density_g_cm3
+        Density to scale to, in g/cm³; None keeps the cell of the file.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or not periodic in three directions.
+    FormatError
+        When ASE cannot read the file.
+    """
+    unit = _prototype(spec) if spec.file is None else _from_file(spec.file)
+    atoms = unit.repeat(spec.repeats)
+    if density_g_cm3 is not None:
+        volume = float(atoms.get_masses().sum()) * _G_CM3_PER_AMU_A3 / density_g_cm3
+        atoms.set_cell(atoms.cell.array * np.cbrt(volume / atoms.get_volume()), scale_atoms=True)
+    return atoms
+
+
+def _prototype(spec: StructureSpec) -> Atoms:
+    from ase.build import bulk
+
+    return bulk("".join(spec.species), spec.prototype, a=5.0, cubic=True)
+
+
+def _from_file(file: str) -> Atoms:
+    from ase.io import read
+
+    if not Path(file).is_file():
+        raise InputError(f"structure file {file} does not exist: give a path relative to the protocol's folder")
+    try:
+        atoms = read(file)
+    except Exception as error:  # ASE's readers raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise FormatError(f"structure file {file}: ASE cannot read it ({reason})") from error
+    if not isinstance(atoms, Atoms) or not all(atoms.pbc) or abs(atoms.cell.volume) < 1e-6:
+        raise InputError(f"structure file {file}: expected a cell that is periodic in three directions")
+    return atoms
