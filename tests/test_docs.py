@@ -1,7 +1,7 @@
 """Every code block of the README and of the guide runs.
 
 Python blocks of a page share one namespace and run in the order of the page; console lines that start with
-``$ mlip-sse`` run between them and must leave with exit code 0; ``$ make`` lines must name a target. All of it in a folder
+``$ mlip-sse`` run between them and must leave with exit code 0; ``$ make`` lines must name a target. All in a folder
 that holds the dumps the pages speak of: lithium walking among a vibrating framework, at four temperatures.
 """
 
