@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
+from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.gathering import frames_per_chunk
 from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import cells_from_lengths_angles, require_cells
 
@@ -141,9 +141,9 @@ def _map(path: Path, header: _Header, notes: list[str]) -> NDArray[np.void]:
     if n_frames < 1:
         raise FormatError(f"{path}: ends inside its first frame of {header.n_atoms} atoms; the file is cut off")
     if rest:
-        notes.append(f"the last frame is cut off after {rest} of {header.frame.itemsize} bytes; {n_frames} were kept")
-    elif header.n_frames_stated not in (0, n_frames):
-        notes.append(f"the header states {header.n_frames_stated} frames, the file holds {n_frames}")
+        note_cut(notes, path, f"{rest} of {header.frame.itemsize} bytes of a frame", n_frames)
+    elif header.n_frames_stated > n_frames:
+        note_cut(notes, path, f"the header states {header.n_frames_stated} frames", n_frames)
     return np.memmap(path, dtype=header.frame, mode="r", offset=header.start, shape=(n_frames,))
 
 

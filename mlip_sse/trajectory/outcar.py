@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
+from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
-from mlip_sse.trajectory.gathering import Frame, gather
 from mlip_sse.trajectory.naming import name_labels
 from mlip_sse.trajectory.vasp_tags import molecular_dynamics
 
@@ -37,7 +37,7 @@ def open_outcar(path: Path) -> FrameSource:
     run = molecular_dynamics(header.tags)
     notes.extend(run.notes)
     return FrameSource(
-        chunks=gather(_frames(stream, cell, len(labels), path, notes), len(labels), path),
+        chunks=in_chunks(_frames(stream, cell, len(labels), path, notes), len(labels), path),
         n_atoms=len(labels),
         species=name_labels(path, labels, None),
         coordinates=Coordinates.CARTESIAN_UNKNOWN,
@@ -105,7 +105,7 @@ def _frames(stream: BinaryIO, cell: NDArray[np.float64], n_atoms: int, path: Pat
                 _line(stream, path)  # the rule under the heading
                 positions = _rows(stream, n_atoms, path)
                 if positions is None:
-                    notes.append(f"the file ends inside ionic step {n_frames + 1}; {n_frames} complete steps were kept")
+                    note_cut(notes, path, f"it ends inside ionic step {n_frames + 1}", n_frames)
                     return
                 if not _line(stream, path).lstrip().startswith("---"):
                     raise FormatError(

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
+from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
+from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.gathering import Frame, gather
 from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import require_cells
 
@@ -65,11 +66,18 @@ def open_trr(path: Path, *, species: Sequence[str] | None = None, topology: str 
     n_atoms = headers[0].n_atoms
     # GROMACS may write velocities less often than positions: then they are no series to work on
     with_velocities = all(header.sizes[8] for header in headers)
+    times = StoredTimes.of(
+        np.array([header.time_ps for header in headers]) * 1000.0,
+        np.array([header.step for header in headers]),
+        float(np.finfo(headers[0].real).eps),
+        notes,
+    )
     return FrameSource(
-        chunks=_chunks(path, data, headers, with_velocities),
+        chunks=_chunks(path, data, headers, with_velocities, times),
         n_atoms=n_atoms,
         species=name_atoms(path, n_atoms, "TRR", species, topology),
         coordinates=Coordinates.CARTESIAN_UNKNOWN,
+        frame_spacing_fs=times.spacing_fs,
         n_frames=len(headers),
         notes=notes,
     )
@@ -82,7 +90,7 @@ def _headers(path: Path, data: NDArray[np.uint8], notes: list[str]) -> Iterator[
         if header is None or header.frame_end > len(data):
             if not n_frames:
                 raise FormatError(f"{path}: ends inside its first frame; the file is cut off")
-            notes.append(f"the last frame is cut off; {n_frames} were kept")
+            note_cut(notes, path, f"it ends inside frame {n_frames}", n_frames)
             return
         n_atoms = n_atoms or header.n_atoms
         if header.n_atoms != n_atoms:
@@ -125,7 +133,7 @@ def _header(path: Path, data: NDArray[np.uint8], offset: int, frame: int) -> _Fr
 
 
 def _chunks(
-    path: Path, data: NDArray[np.uint8], headers: list[_FrameHeader], with_velocities: bool
+    path: Path, data: NDArray[np.uint8], headers: list[_FrameHeader], with_velocities: bool, times: StoredTimes
 ) -> Iterator[FrameChunk]:
     def section(header: _FrameHeader, which: int) -> NDArray[np.float64]:
         start = header.end + sum(header.sizes[:which])
@@ -140,8 +148,8 @@ def _chunks(
                 coordinates=section(header, 7) * _NM,
                 cell=require_cells(box[None] * _NM, number, path)[0],
                 velocities=section(header, 8) * _NM_PER_PS if with_velocities else None,
-                time_fs=header.time_ps * 1000.0,
-                step=header.step,
+                time_fs=None if times.times_fs is None else float(times.times_fs[number]),
+                step=None if times.steps is None else int(times.steps[number]),
             )
 
-    return gather(frames(), headers[0].n_atoms, path)
+    return in_chunks(frames(), headers[0].n_atoms, path)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
+from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.gathering import Frame, gather
 from mlip_sse.trajectory.naming import name_labels
 from mlip_sse.trajectory.vasp_tags import molecular_dynamics
 
@@ -64,7 +64,7 @@ def _chunks(first: Frame, rest: Iterator[Frame], n_atoms: int, path: Path) -> It
         yield first
         yield from rest
 
-    return gather(frames(), n_atoms, path)
+    return in_chunks(frames(), n_atoms, path)
 
 
 class _Document:
@@ -112,9 +112,7 @@ class _Document:
             self._parser.Parse(block, last)
         except expat.ExpatError as error:
             if last and self._n_frames:
-                self._notes.append(
-                    f"the XML ends in line {error.lineno}, unclosed; {self._n_frames} complete steps were kept"
-                )
+                note_cut(self._notes, self._path, f"the XML is unclosed in line {error.lineno}", self._n_frames)
                 return
             raise FormatError(
                 f"{self._path}: line {error.lineno} is not XML ({expat.ErrorString(error.code)}) after "

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
+from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut
+from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.gathering import frames_per_chunk
 from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import require_cells
 from mlip_sse.trajectory.xtc_codec import decode_frame
@@ -55,11 +56,13 @@ def open_xtc(path: Path, *, species: Sequence[str] | None = None, topology: str 
     notes: list[str] = []
     headers = list(_headers(path, data, notes))
     n_atoms = headers[0].n_atoms
+    times = _times(data, headers, notes)
     return FrameSource(
-        chunks=_chunks(path, data, headers),
+        chunks=_chunks(path, data, headers, times),
         n_atoms=n_atoms,
         species=name_atoms(path, n_atoms, "XTC", species, topology),
         coordinates=Coordinates.CARTESIAN_UNKNOWN,
+        frame_spacing_fs=times.spacing_fs,
         n_frames=len(headers),
         notes=notes,
     )
@@ -72,7 +75,7 @@ def _headers(path: Path, data: NDArray[np.uint8], notes: list[str]) -> Iterator[
         if header is None or header.body + header.n_bytes > len(data):
             if not n_frames:
                 raise FormatError(f"{path}: ends inside its first frame; the file is cut off")
-            notes.append(f"the last frame is cut off; {n_frames} were kept")
+            note_cut(notes, path, f"it ends inside frame {n_frames}", n_frames)
             return
         n_atoms = n_atoms or header.n_atoms
         if header.n_atoms != n_atoms:
@@ -106,21 +109,33 @@ def _header(path: Path, data: NDArray[np.uint8], offset: int, frame: int) -> _Fr
     return _FrameHeader(n_atoms, offset, offset + after, n_bytes, (precision, minima, maxima, small))
 
 
-def _chunks(path: Path, data: NDArray[np.uint8], headers: list[_FrameHeader]) -> Iterator[FrameChunk]:
+def _times(data: NDArray[np.uint8], headers: list[_FrameHeader], notes: list[str]) -> StoredTimes:
+    heads = np.stack([data[header.start + 8 : header.start + 16] for header in headers])
+    with np.errstate(invalid="ignore"):
+        times = heads[:, 4:].copy().view(_REAL)[:, 0].astype(np.float64) * 1000.0
+    steps = heads[:, :4].copy().view(_INTEGER)[:, 0].astype(np.int64)
+    return StoredTimes.of(times, steps, float(np.finfo(np.float32).eps), notes)
+
+
+def _chunks(
+    path: Path, data: NDArray[np.uint8], headers: list[_FrameHeader], times: StoredTimes
+) -> Iterator[FrameChunk]:
     n_atoms = headers[0].n_atoms
     size = frames_per_chunk(n_atoms)
     for first in range(0, len(headers), size):
         part = headers[first : first + size]
         coordinates = np.empty((len(part), n_atoms, 3), dtype=np.float32)
-        heads = np.stack([data[header.start : header.start + 52] for header in part])
+        heads = np.stack([data[header.start + 16 : header.start + 52] for header in part])
         for row, header in enumerate(part):
             _decode(path, data, header, coordinates[row], first + row)
-        boxes = heads[:, 16:52].copy().view(_REAL).astype(np.float64).reshape(-1, 3, 3) * _NM
+        with np.errstate(invalid="ignore"):  # a damaged file may hold signalling NaNs, refused in the next lines
+            boxes = heads.view(_REAL).astype(np.float64).reshape(-1, 3, 3) * _NM
+        stored_times, steps = times.part(first, first + len(part))
         yield FrameChunk(
             coordinates=coordinates,
             cells=require_cells(boxes, first, path),
-            times_fs=heads[:, 12:16].copy().view(_REAL)[:, 0].astype(np.float64) * 1000.0,
-            steps=heads[:, 8:12].copy().view(_INTEGER)[:, 0].astype(np.int64),
+            times_fs=stored_times,
+            steps=steps,
         )
 
 

@@ -140,7 +140,7 @@ def _decode(body, minima, sizes, widths, n_bits, small, scale, small_sizes, coor
             run -= change
             change -= 1
         n_small = run // 3
-        if atom + 1 + n_small > n_atoms or position + n_small * small > end:
+        if atom + 1 + n_small > n_atoms or position + n_small * small > end or (n_small and small == _LAST_SMALL):
             return False
         if n_small == 0:
             for axis in range(3):

@@ -1,5 +1,6 @@
 """Gather frames, which most formats yield one by one, into chunks of bounded memory."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
-from mlip_sse.trajectory.frames import FrameChunk
+from mlip_sse.trajectory.frames import FrameChunk, TrajectoryWarning
 
-__all__ = ["Frame", "frames_per_chunk", "gather"]
+__all__ = ["Frame", "frames_per_chunk", "in_chunks", "note_cut"]
 
 _CHUNK_BYTES = 32 << 20
 
@@ -37,12 +38,19 @@ class Frame:
     step: int | None = None
 
 
+def note_cut(notes: list[str], path: Path, what: str, n_kept: int) -> None:
+    """Warn, and write into the notes, that the last frame was incomplete and left out."""
+    note = f"{path}: cut off at its end ({what}): that last frame is dropped, {n_kept} are kept"
+    notes.append(note)
+    warnings.warn(note, TrajectoryWarning, stacklevel=2)
+
+
 def frames_per_chunk(n_atoms: int) -> int:
     """Return how many frames of double-precision coordinates make a chunk (about 32 MB)."""
     return max(1, _CHUNK_BYTES // (24 * max(1, n_atoms)))
 
 
-def gather(frames: Iterable[Frame], n_atoms: int, path: Path) -> Iterator[FrameChunk]:
+def in_chunks(frames: Iterable[Frame], n_atoms: int, path: Path) -> Iterator[FrameChunk]:
     """Yield chunks of consecutive frames.
 
     Raises
