@@ -11,9 +11,11 @@ from typing import Any
 
 import numba as nb
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["Column", "RowStatus", "pack_label", "parse_rows", "skip_lines"]
+__all__ = ["PADDING", "Column", "RowStatus", "pack_label", "parse_rows", "skip_lines"]
 
 
 class Column(IntEnum):
@@ -37,10 +39,13 @@ class RowStatus(IntEnum):
     LABEL_CHANGED = 7
 
 
+PADDING = 8
+"""Bytes that must follow the last newline: digits are loaded eight at a time."""
+
 _GOOD, _BAD, _NOT_FINITE = 0, 1, 2
 _NEWLINE, _MINUS, _PLUS, _POINT = 10, 45, 43, 46
-_POWERS = tuple(10.0**i for i in range(23))
-_POWERS_OF_TEN = np.array(_POWERS)
+_POWERS_OF_TEN = np.array([10.0**i for i in range(23)])
+_WHOLE_POWERS = np.array([10**i for i in range(9)], dtype=np.int64)
 
 
 def pack_label(word: bytes) -> int:
@@ -51,7 +56,7 @@ def pack_label(word: bytes) -> int:
     return packed
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> tuple[int, int]:
     """Return the position after ``n_lines`` newlines from ``start``, or (-1, how many there were before ``stop``)."""
     found, p = 0, start
@@ -73,12 +78,25 @@ def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> 
     return -1, found
 
 
-@nb.njit(cache=True, nogil=True)
+@intrinsic  # type: ignore[misc]
+def _byte(typing_context: Any, text: Any, position: Any) -> Any:
+    """Return the byte at ``position`` without the test for negative indices, which doubles the time of a scan."""
+    if not (isinstance(text, nb.types.Array) and isinstance(position, nb.types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.zext(builder.load(builder.gep(array.data, [arguments[1]])), ir.IntType(64))
+
+    return nb.types.int64(text, position), generate
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _ends_word(byte: int) -> bool:
     return byte == 32 or byte == _NEWLINE or byte == 9 or byte == 13
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _scale(mantissa: np.uint64, exponent: int) -> float:
     value = np.float64(mantissa)
     if exponent == 0 or mantissa == 0:
@@ -96,13 +114,13 @@ def _scale(mantissa: np.uint64, exponent: int) -> float:
     return value * 10.0**exponent
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_long(text: NDArray[np.uint8], p: int) -> tuple[float, int, int]:
     """Read a number of any length, its sign already taken: up to 19 digits count, leading zeros do not."""
     mantissa, kept, dropped, n_digits, fraction = np.uint64(0), 0, 0, 0, 0
     after_point = False
     while True:
-        digit = np.int64(text[p]) - 48
+        digit = _byte(text, p) - 48
         if 0 <= digit <= 9:
             n_digits += 1
             if after_point:
@@ -113,12 +131,12 @@ def _read_long(text: NDArray[np.uint8], p: int) -> tuple[float, int, int]:
                     kept += 1
             else:
                 dropped += 1
-        elif text[p] == _POINT and not after_point:
+        elif _byte(text, p) == _POINT and not after_point:
             after_point = True
         else:
             break
         p += 1
-    byte = text[p]
+    byte = _byte(text, p)
     if n_digits == 0:
         if byte == 78 or byte == 110 or byte == 73 or byte == 105:  # nan, inf
             return 0.0, p, _NOT_FINITE
@@ -126,55 +144,98 @@ def _read_long(text: NDArray[np.uint8], p: int) -> tuple[float, int, int]:
     exponent = 0
     if byte == 69 or byte == 101 or byte == 68 or byte == 100:  # e, and Fortran's d
         p += 1
-        negative = text[p] == _MINUS
-        if negative or text[p] == _PLUS:
+        negative = _byte(text, p) == _MINUS
+        if negative or _byte(text, p) == _PLUS:
             p += 1
         first = p
-        while 48 <= text[p] <= 57:
+        while 48 <= _byte(text, p) <= 57:
             if exponent < 100000:
-                exponent = exponent * 10 + (np.int64(text[p]) - 48)
+                exponent = exponent * 10 + (_byte(text, p) - 48)
             p += 1
         if p == first:
             return 0.0, p, _BAD
         if negative:
             exponent = -exponent
     value = _scale(mantissa, exponent - fraction + dropped)
-    if not _ends_word(text[p]):
+    if not _ends_word(_byte(text, p)):
         return 0.0, p, _BAD
     return value, p, _GOOD if value < np.inf else _NOT_FINITE
 
 
-@nb.njit(cache=True, nogil=True)
+@intrinsic  # type: ignore[misc]
+def _load_eight(typing_context: Any, text: Any, position: Any) -> Any:
+    """Return the eight bytes from ``position`` as one little-endian number, wherever they lie."""
+    if not (isinstance(text, nb.types.Array) and isinstance(position, nb.types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.gep(array.data, [arguments[1]])
+        word = ir.IntType(64)
+        return builder.load(builder.bitcast(pointer, word.as_pointer()), align=1)
+
+    return nb.types.uint64(text, position), generate
+
+
+@intrinsic  # type: ignore[misc]
+def _trailing_zeros(typing_context: Any, word: Any) -> Any:
+    """Return the number of zero bits below the lowest set one; 64 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return nb.types.uint64(nb.types.uint64), generate
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _eight_digits(text: NDArray[np.uint8], p: int) -> tuple[int, int]:
+    """Return the number made by the digits at ``p``, eight at most, and how many there are.
+
+    All eight are turned at once: pairs, then fours, then eight, in the bytes of one 64-bit word (the method of
+    D. Lemire, Softw. Pract. Exp. 51, 1700 (2021), doi:10.1002/spe.2984).
+    """
+    digits = _load_eight(text, p) ^ np.uint64(0x3030303030303030)
+    others = ((digits + np.uint64(0x7676767676767676)) | digits) & np.uint64(0x8080808080808080)
+    n = _trailing_zeros(others) >> np.uint64(3)
+    if n == np.uint64(0):
+        return 0, 0
+    digits = digits << (np.uint64(64) - np.uint64(8) * n)
+    digits = digits * np.uint64(10) + (digits >> np.uint64(8))
+    pairs = np.uint64(0x000000FF000000FF)
+    low = (digits & pairs) * np.uint64(0x000F424000000064)
+    high = ((digits >> np.uint64(16)) & pairs) * np.uint64(0x0000271000000001)
+    return np.int64((low + high) >> np.uint64(32)), np.int64(n)
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_number(text: NDArray[np.uint8], p: int) -> tuple[float, int, int]:
     """Read the number that starts at ``p``: (value, position after it, 0 good, 1 not a number, 2 not finite)."""
-    negative = text[p] == _MINUS
-    if negative or text[p] == _PLUS:
+    negative = _byte(text, p) == _MINUS
+    if negative or _byte(text, p) == _PLUS:
         p += 1
-    start, mantissa = p, np.int64(0)
-    digit = np.int64(text[p]) - 48
-    while 0 <= digit <= 9:
-        mantissa = mantissa * 10 + digit
+    start = p
+    mantissa, n_whole = _eight_digits(text, p)
+    p += n_whole
+    if _byte(text, p) == _POINT and n_whole < 8:
         p += 1
-        digit = np.int64(text[p]) - 48
-    point = p
-    if text[p] == _POINT:
-        p += 1
-        digit = np.int64(text[p]) - 48
-        while 0 <= digit <= 9:
-            mantissa = mantissa * 10 + digit
-            p += 1
-            digit = np.int64(text[p]) - 48
-        fraction = p - point - 1
-        if 1 < p - start <= 19 and fraction <= 22 and _ends_word(text[p]):
-            value = np.float64(mantissa) / _POWERS_OF_TEN[fraction]
+        part, n_fraction = _eight_digits(text, p)
+        mantissa = mantissa * _WHOLE_POWERS[n_fraction] + part
+        p += n_fraction
+        if n_fraction == 8:
+            part, more = _eight_digits(text, p)
+            mantissa = mantissa * _WHOLE_POWERS[more] + part
+            p += more
+            n_fraction += more
+        if 0 < n_whole + n_fraction <= 18 and _ends_word(_byte(text, p)):
+            value = np.float64(mantissa) / _POWERS_OF_TEN[n_fraction]
             return -value if negative else value, p, _GOOD
-    elif 0 < p - start <= 18 and _ends_word(text[p]):
+    elif 0 < n_whole < 8 and _ends_word(_byte(text, p)):
         return np.float64(-mantissa if negative else mantissa), p, _GOOD
     value, p, code = _read_long(text, start)
     return -value if negative else value, p, code
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _find_slot(identifiers: NDArray[np.int64], identifier: int) -> int:
     low, high = 0, identifiers.size
     while low < high:
@@ -186,15 +247,15 @@ def _find_slot(identifiers: NDArray[np.int64], identifier: int) -> int:
     return low if low < identifiers.size and identifiers[low] == identifier else -1
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_row(
     text: NDArray[np.uint8], p: int, columns: NDArray[np.int64], values: NDArray[np.float64], keys: NDArray[np.int64]
 ) -> tuple[int, int, int]:
     """Read one line into ``values`` and ``keys`` = (identifier, label): (position after it, status, column)."""
     for column in range(columns.size):
-        while text[p] == 32 or text[p] == 9 or text[p] == 13:
+        while _byte(text, p) == 32 or _byte(text, p) == 9 or _byte(text, p) == 13:
             p += 1
-        if text[p] == _NEWLINE:
+        if _byte(text, p) == _NEWLINE:
             return p, 3, column
         kind = columns[column]
         if kind >= 0 or kind == -2:
@@ -209,21 +270,21 @@ def _read_row(
                     return p, 1, column
         elif kind == -3:
             packed = np.int64(0)
-            while not _ends_word(text[p]):
-                packed = (packed * 256 + np.int64(text[p])) & 0x7FFFFFFFFFFFFFFF
+            while not _ends_word(_byte(text, p)):
+                packed = (packed * 256 + _byte(text, p)) & 0x7FFFFFFFFFFFFFFF
                 p += 1
             keys[1] = packed
         else:
-            while not _ends_word(text[p]):
+            while not _ends_word(_byte(text, p)):
                 p += 1
-    while text[p] == 32 or text[p] == 9 or text[p] == 13:
+    while _byte(text, p) == 32 or _byte(text, p) == 9 or _byte(text, p) == 13:
         p += 1
-    if text[p] != _NEWLINE:
+    if _byte(text, p) != _NEWLINE:
         return p, 4, columns.size
     return p + 1, 0, 0
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_frame(
     text: NDArray[np.uint8],
     start: int,
@@ -262,7 +323,7 @@ def _read_frame(
             target[k] = values[k]
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@nb.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def _read_frames(
     text: Any, starts: Any, columns: Any, identifiers: Any, slots: Any, labels: Any, out: Any, status: Any
 ) -> None:
@@ -284,7 +345,7 @@ def parse_rows(
     Parameters
     ----------
     text : (n_bytes,)
-        Every frame's ``n_atoms`` lines must be there and end with a newline (`skip_lines` has found them).
+        At least eight bytes longer than what is read of it. Every frame's ``n_atoms`` lines must be there and end with a newline (`skip_lines` has found them).
     starts : (n_frames,) where each frame's first row begins
     columns : (n_columns,)
         For each column the place of its number in the output, or a `Column`.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.frames import FrameChunk, TrajectoryWarning
-from mlip_sse.trajectory.numbers import Column, RowStatus, parse_rows, skip_lines
+from mlip_sse.trajectory.numbers import PADDING, Column, RowStatus, parse_rows, skip_lines
 
 __all__ = ["FrameHeader", "HeaderReader", "RowLayout", "TextWindow", "stream_frames"]
 
@@ -75,7 +75,8 @@ class TextWindow:
         self._allocate(size)
 
     def _allocate(self, size: int) -> None:
-        self.data = bytearray(size + 1)
+        self._capacity = size
+        self.data = bytearray(size + 1 + PADDING)
         self.array = np.frombuffer(self.data, dtype=np.uint8)
 
     @property
@@ -88,11 +89,11 @@ class TextWindow:
         if self.at_end:
             return False
         left = self.data[self.start : self.filled]
-        if self.rest > (len(self.data) - 1) // 2:
-            self._allocate(2 * (len(self.data) - 1))
+        if self.rest > self._capacity // 2:
+            self._allocate(2 * self._capacity)
         self.data[: len(left)] = left
         self.start, self.filled = 0, len(left)
-        capacity = len(self.data) - 1
+        capacity = self._capacity
         view = memoryview(self.data)
         while self.filled < capacity:
             count = self._stream.readinto(view[self.filled : capacity])  # type: ignore[attr-defined]
