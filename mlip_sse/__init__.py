@@ -1,4 +1,4 @@
-"""mlip-sse: machine-learned potentials and molecular dynamics for solid electrolytes, with intervals that can be trusted.
+"""mlip-sse: ionic transport in solid electrolytes, with intervals that can be trusted.
 
 The names below load on first use, so that ``import mlip_sse`` costs nothing.
 """
@@ -7,14 +7,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlip_sse.potentials.contract import load_potential
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Trajectory"]
+__all__ = ["Trajectory", "load_potential"]
 
-_HOME = {"Trajectory": "mlip_sse.trajectory.model"}
+_HOME = {
+    "Trajectory": "mlip_sse.trajectory.model",
+    "load_potential": "mlip_sse.potentials.contract",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name == "__version__":
+        from mlip_sse.provenance import package_version
+
+        return package_version()
     raise AttributeError(f"module 'mlip_sse' has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
