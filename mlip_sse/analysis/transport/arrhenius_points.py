@@ -127,7 +127,7 @@ def _check(t: NDArray[np.float64], v: NDArray[np.float64], variances: NDArray[np
     for name, array in (("temperature", t), ("value", v)):
         bad = np.flatnonzero(~((array > 0) & np.isfinite(array)))
         if bad.size:
-            raise InputError(f"{name} {int(bad[0])} is {array[bad[0]]!r}, expected it positive; leave the point out")
+            raise InputError(f"{name} {int(bad[0])} is {array[bad[0]]:g}, expected it positive; leave the point out")
     if variances is not None:
         bad = np.flatnonzero(~((variances > 0) & np.isfinite(variances)))
         if bad.size:

@@ -50,8 +50,8 @@ def window_diffusivity(
     window = (m > lower_msd) & (t < upper_time_fraction * t.max())
     if np.count_nonzero(window) < 3:
         raise InputError(
-            f"{np.count_nonzero(window)} points lie above {lower_msd:g} Å² before {upper_time_fraction:g} of the longest "
-            f"lag, expected 3; the curve is too short for a diffusivity"
+            f"{np.count_nonzero(window)} points lie above {lower_msd:g} Å² before {upper_time_fraction:g} of the "
+            f"longest lag, expected at least 3; the curve is too short for a diffusivity"
         )
     dt = t[window] - t[window].mean()
     slope = float(dt @ m[window] / (dt @ dt))
