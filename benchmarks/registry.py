@@ -1,0 +1,96 @@
+"""Which cases there are: a case prepares its input once and hands back the call that is measured."""
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CASES", "GROUPS", "OURS", "Case", "Group", "Run", "case", "load_cases"]
+
+OURS = "mlip-sse"
+
+Run = Callable[[], float]
+"""The measured call. Its value is a physical number that all cases of a group must agree on."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that do the same task and are compared with each other.
+
+    Parameters
+    ----------
+    title
+        What is measured, with a place for the number of frames.
+    sizes
+        Numbers of frames; each gives a table of its own.
+    tolerance
+        Relative difference up to which two packages agree on the check value.
+    threads
+        Numbers of threads that each case is run with.
+    """
+
+    title: str
+    sizes: tuple[int, ...]
+    tolerance: float = 1e-3
+    threads: tuple[int, ...] = (1,)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One package on one task.
+
+    Parameters
+    ----------
+    group
+        Key of `GROUPS`.
+    name
+        Row of the table.
+    package
+        Distribution whose version is shown; `OURS` marks the rows that the others are compared with.
+    prepare
+        Takes the number of frames and a folder for files, returns the call to measure. Imports its package, so that a
+        missing one is an ImportError.
+    """
+
+    group: str
+    name: str
+    package: str
+    prepare: Callable[[int, Path], Run]
+
+    @property
+    def version(self) -> str | None:
+        """Installed version, or None."""
+        try:
+            return importlib.metadata.version(self.package)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+
+GROUPS: dict[str, Group] = {
+    "msd": Group("Mean squared displacement of 500 ions, {n:,} frames", (2_000, 20_000)),
+    "dump": Group("Read a LAMMPS text dump, {n:,} frames of 2,000 atoms", (500,), 1e-5),
+    "xdatcar": Group("Read an XDATCAR, {n:,} frames of 2,000 atoms", (500,), 1e-5),
+    "extxyz": Group("Read an extended XYZ file, {n:,} frames of 2,000 atoms", (500,), 1e-5),
+    "cores": Group("One core and two, 500 ions, {n:,} frames", (20_000,), 1e-12, (1, 2)),
+    "memory": Group("Peak memory beyond the trajectory, 500 ions, {n:,} frames", (20_000,)),
+}
+
+CASES: list[Case] = []
+
+
+def case(group: str, name: str, package: str) -> Callable[[Callable[[int, Path], Run]], Callable[[int, Path], Run]]:
+    """Register a function as the preparation of a case."""
+
+    def register(prepare: Callable[[int, Path], Run]) -> Callable[[int, Path], Run]:
+        CASES.append(Case(group, name, package, prepare))
+        return prepare
+
+    return register
+
+
+def load_cases() -> list[Case]:
+    """Import the modules that hold cases and return these in the order of the tables."""
+    from benchmarks import msd_cases, read_cases, resource_cases  # noqa: F401  (importing registers them)
+
+    order = list(GROUPS)
+    return sorted(CASES, key=lambda entry: order.index(entry.group))
