@@ -58,8 +58,10 @@ class _EvenSeries:
 
     def _refuse(self, values: NDArray[np.float64], changes: NDArray[np.float64], at: int) -> None:
         raise FormatError(
-            f"{self.label}: frame {self.n_seen + at}: {self.unit} {values[at]:.10g} comes {changes[at]:.10g} after the frame "
-            f"before, expected {abs(self.expected or 0.0):.10g}; frames must be evenly spaced: pick an even part with start= "
+            f"{self.label}: frame {self.n_seen + at}: {self.unit} {values[at]:.10g} comes {changes[at]:.10g} after "
+            f"the frame "
+            f"before, expected {abs(self.expected or 0.0):.10g}; frames must be evenly spaced: pick an even part "
+            f"with start= "
             "and stop=, or cut the overlap of restarted runs"
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
+from mlip_sse.trajectory.model import masses_of
 from mlip_sse.trajectory.numbers import Column, pack_label, skip_lines
 from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
 
@@ -29,8 +30,8 @@ _ASE_TIME_FS = 10.180505710774743
 def open_extxyz(path: Path) -> FrameSource:
     """Open an extended XYZ file.
 
-    Times (``Time=``) are taken in fs, as GPUMD and QUIP write them; velocities (``velo``, ``vel``, ``velocities``) in Å/fs,
-    and ``momenta`` in ASE's unit.
+    Times (``Time=``) are taken in fs, as GPUMD and QUIP write them; velocities (``velo``, ``vel``, ``velocities``) in
+    Å/fs, and ``momenta`` in ASE's unit.
     """
     window = TextWindow(open_bytes(path))
     window.refill()
@@ -44,9 +45,11 @@ def open_extxyz(path: Path) -> FrameSource:
         raise FormatError(f"{path}: no complete frame: the file ends within the first header; give the whole file")
     end, found = skip_lines(window.array, first.rows, reader.n_atoms, window.filled)
     if end < 0:
-        raise FormatError(f"{path}: no complete frame: the first holds {found} of {reader.n_atoms} atoms; give the whole file")
+        raise FormatError(
+            f"{path}: no complete frame: the first holds {found} of {reader.n_atoms} atoms; give the whole file"
+        )
     rows = [line.split() for line in bytes(window.data[first.rows : end - 1]).split(b"\n")]
-    layout, species = _layout(path, reader, rows)
+    layout, species, masses = _layout(path, reader, rows)
     notes: list[str] = []
     if first.time_fs is not None:
         notes.append(f"{path}: Time taken in fs")
@@ -56,6 +59,7 @@ def open_extxyz(path: Path) -> FrameSource:
         n_atoms=reader.n_atoms,
         species=species,
         coordinates=Coordinates.CARTESIAN_UNKNOWN,
+        masses=masses,
         notes=notes,
     )
 
@@ -87,12 +91,14 @@ class _HeaderReader:
                 raise FormatError(f"{self.path}: frame 0 has no atoms; give the frames of a run")
         if n_atoms != self.n_atoms:
             raise FormatError(
-                f"{self.path}: frame {frame} has {n_atoms} atoms, the first had {self.n_atoms}; every frame must hold the same "
+                f"{self.path}: frame {frame} has {n_atoms} atoms, the first had {self.n_atoms}; every frame must "
+                f"hold the same "
                 "atoms"
             )
         if properties != self.properties:
             raise FormatError(
-                f"{self.path}: frame {frame} has Properties={_text(properties)}, the first had {_text(self.properties)}; "
+                f"{self.path}: frame {frame} has Properties={_text(properties)}, the first had "
+                f"{_text(self.properties)}; "
                 "every frame must have the same"
             )
         return FrameHeader(match.end(), self._read_cell(comment, frame), time_fs=self._read_time(comment, frame))
@@ -101,19 +107,23 @@ class _HeaderReader:
         lattice = _value(comment, "lattice")
         if lattice is None:
             raise FormatError(
-                f"{self.path}: frame {frame} has no Lattice; a cell is needed to unwrap: write extended XYZ with Lattice="
+                f"{self.path}: frame {frame} has no Lattice; a cell is needed to unwrap: write extended XYZ with "
+                f"Lattice="
             )
         if self._cell is None or lattice != self._lattice:
             words = re.sub(rb"[\[\],]", b" ", lattice).split()
             try:
                 cell = np.array([float(word) for word in words])
             except ValueError as error:
-                raise FormatError(f"{self.path}: frame {frame}: Lattice={_text(lattice)} holds a word: {error}") from error
+                raise FormatError(
+                    f"{self.path}: frame {frame}: Lattice={_text(lattice)} holds a word: {error}"
+                ) from error
             if cell.size == 3:
                 cell = np.diag(cell).ravel()
             if cell.size != 9 or not np.isfinite(cell).all() or abs(float(np.linalg.det(cell.reshape(3, 3)))) < 1e-9:
                 raise FormatError(
-                    f"{self.path}: frame {frame}: Lattice={_text(lattice)} is no cell; expected nine numbers, three vectors"
+                    f"{self.path}: frame {frame}: Lattice={_text(lattice)} is no cell; expected nine numbers, three "
+                    f"vectors"
                 )
             self._lattice, self._cell = lattice, cell.reshape(3, 3)
         return self._cell
@@ -127,13 +137,14 @@ class _HeaderReader:
         except ValueError as error:
             raise FormatError(f"{self.path}: frame {frame}: Time={_text(word or b'')} is not a number of fs") from error
 
-    def _unread(self, window: TextWindow, position: int, frame: int) -> None:
+    def _unread(self, window: TextWindow, position: int, frame: int) -> FrameHeader | None:
         rest = bytes(window.data[position : min(window.filled, position + 4096)])
         first = rest.split(b"\n")[0].strip()
         if header_is_cut(window, position) or (window.at_end and first.isdigit() and rest.count(b"\n") < 2):
-            return
+            return None
         raise FormatError(
-            f"{self.path}: frame {frame}: expected the number of atoms and a comment line, found {_text(first[:60])}; the file "
+            f"{self.path}: frame {frame}: expected the number of atoms and a comment line, found "
+            f"{_text(first[:60])}; the file "
             "is damaged there, or a frame has more atoms than it says"
         )
 
@@ -153,7 +164,9 @@ def _fields(path: Path, properties: bytes) -> dict[str, tuple[str, int, int]]:
     fields: dict[str, tuple[str, int, int]] = {}
     column = 0
     if len(parts) % 3 or not all(width.isdigit() and int(width) > 0 for width in parts[2::3]):
-        raise FormatError(f"{path}: frame 0: Properties={_text(properties)} cannot be read; expected name:kind:columns:…")
+        raise FormatError(
+            f"{path}: frame 0: Properties={_text(properties)} cannot be read; expected name:kind:columns:…"
+        )
     for name, kind, width in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         fields[name.lower()] = kind, column, int(width)
         column += int(width)
@@ -161,7 +174,9 @@ def _fields(path: Path, properties: bytes) -> dict[str, tuple[str, int, int]]:
     return fields
 
 
-def _layout(path: Path, reader: _HeaderReader, rows: list[list[bytes]]) -> tuple[RowLayout, NDArray[np.str_]]:
+def _layout(
+    path: Path, reader: _HeaderReader, rows: list[list[bytes]]
+) -> tuple[RowLayout, NDArray[np.str_], NDArray[np.float64] | None]:
     fields = _fields(path, reader.properties or b"")
     position = fields.get("pos") or fields.get("positions")
     element = fields.get("species") or fields.get("element") or fields.get("symbols")
@@ -182,9 +197,25 @@ def _layout(path: Path, reader: _HeaderReader, rows: list[list[bytes]]) -> tuple
     words = [row[element[1]] for row in rows]
     species = np.array([word.decode("latin-1") for word in words])
     moving = next((fields[name] for name in (*_VELOCITIES, "momenta") if name in fields), None)
-    velocities, unit = None, 1.0
+    masses = _masses(path, fields, rows)
+    velocities, unit = None, np.ones((1, 1))
     if moving is not None and moving[2] == 3:
         velocities = 3
         kinds[moving[1] : moving[1] + 3] = 3, 4, 5
+        if moving is fields.get("momenta"):
+            unit = 1.0 / (_ASE_TIME_FS * (masses_of(species) if masses is None else masses)[:, None])
     labels = np.array([pack_label(word) for word in words], dtype=np.int64)
-    return RowLayout(reader.n_atoms, kinds, labels=labels, velocities=velocities, velocity_unit=unit), species
+    return RowLayout(reader.n_atoms, kinds, labels=labels, velocities=velocities, velocity_unit=unit), species, masses
+
+
+def _masses(path: Path, fields: dict[str, tuple[str, int, int]], rows: list[list[bytes]]) -> NDArray[np.float64] | None:
+    column = fields.get("masses") or fields.get("mass")
+    if column is None or column[2] != 1:
+        return None
+    try:
+        masses = np.array([float(row[column[1]]) for row in rows])
+    except ValueError as error:
+        raise FormatError(f"{path}: frame 0: a mass cannot be read ({error}); expected numbers in amu") from error
+    if not (np.isfinite(masses).all() and (masses > 0).all()):
+        raise FormatError(f"{path}: frame 0: a mass is not positive; expected numbers in amu")
+    return masses

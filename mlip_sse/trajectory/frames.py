@@ -1,7 +1,7 @@
 """What a format's reader hands over: the file's facts once, its frames in chunks.
 
-A reader knows one file format and nothing of unwrapping, reference frames or memory; `mlip_sse.trajectory.reading` knows
-those and nothing of formats. Between them stand these two classes.
+A reader knows one file format and nothing of unwrapping, reference frames or memory; `mlip_sse.trajectory.reading`
+knows those and nothing of formats. Between them stand these two classes.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """LAMMPS binary dumps (``dump … custom file.bin``), the format since 2021 with its names, and the older one without.
 
-A frame is: [since 2021: minus the length of a magic word, the word, byte order, revision]; step; number of atoms; kind of
-box; boundaries; bounds; number of columns; [since revision 2: units, time, names of columns]; number of blocks; blocks, each
-a count of numbers and the numbers.
+A frame is: [since 2021: minus the length of a magic word, the word, byte order, revision]; step; number of atoms;
+kind of box; boundaries; bounds; number of columns; [since revision 2: units, time, names of columns]; number of
+blocks; blocks, each a count of numbers and the numbers.
 """
 
 import struct
@@ -75,7 +75,8 @@ def open_lammps_binary(
     names = (first.names or columns or "").split()
     if not names:
         raise InputError(
-            f"{path}: a binary dump of {first.table.shape[1]} columns from before 2021, which holds no names; pass columns= "
+            f"{path}: a binary dump of {first.table.shape[1]} columns from before 2021, which holds no names; pass "
+            f"columns= "
             'as in the dump command, for example columns="id type x y z"'
         )
     if len(names) != first.table.shape[1]:
@@ -118,13 +119,15 @@ class _Sorter:
             repeated = np.flatnonzero(np.diff(found[order]) == 0)
             if repeated.size:
                 raise FormatError(
-                    f"{self._path}: frame {frame}, atom id {found[order][repeated[0]]:.0f}: this id is there twice; every "
+                    f"{self._path}: frame {frame}, atom id {found[order][repeated[0]]:.0f}: this id is there twice; "
+                    f"every "
                     "frame must hold each atom once"
                 )
             wrong = np.flatnonzero(found[order] != self._identifiers)
             if wrong.size:
                 raise FormatError(
-                    f"{self._path}: frame {frame}, atom id {found[order][wrong[0]]:.0f}: this id is not in the first frame; "
+                    f"{self._path}: frame {frame}, atom id {found[order][wrong[0]]:.0f}: this id is not in the first "
+                    f"frame; "
                     "every frame must hold the same atoms"
                 )
         if self._columns.type is not None:
@@ -134,7 +137,8 @@ class _Sorter:
             wrong = np.flatnonzero(types != self._types)
             if wrong.size:
                 raise FormatError(
-                    f"{self._path}: frame {frame}, atom {wrong[0]}: its type is {types[wrong[0]]:.0f}, in the first frame "
+                    f"{self._path}: frame {frame}, atom {wrong[0]}: its type is {types[wrong[0]]:.0f}, in the first "
+                    f"frame "
                     f"{self._types[wrong[0]]:.0f}; atoms must keep their order"
                 )
         return table
@@ -161,7 +165,8 @@ def _chunk(
     for t, frame in enumerate(frames):
         if frame.table.shape != expected:
             raise FormatError(
-                f"{path}: frame {n_done + t} has {frame.table.shape[0]} atoms and {frame.table.shape[1]} columns, the one before "
+                f"{path}: frame {n_done + t} has {frame.table.shape[0]} atoms and {frame.table.shape[1]} columns, "
+                f"the one before "
                 f"{expected[0]} and {expected[1]}; every frame must hold the same"
             )
     tables = np.array([sorter.arrange(frame.table, n_done + t) for t, frame in enumerate(frames)])
@@ -190,7 +195,9 @@ def _frames(path: Path, stream: BinaryIO, notes: list[str]) -> Iterator[_Frame]:
                 yield _read_frame(path, stream, n_frames, size)
             except _CutOffError:
                 if n_frames == 0:
-                    raise FormatError(f"{path}: no complete frame, or not a LAMMPS binary dump; give the whole file") from None
+                    raise FormatError(
+                        f"{path}: no complete frame, or not a LAMMPS binary dump; give the whole file"
+                    ) from None
                 note = f"{path}: cut off at its end: its last frame, {n_frames}, is dropped, {n_frames} are kept"
                 notes.append(note)
                 warnings.warn(note, TrajectoryWarning, stacklevel=2)
@@ -214,7 +221,9 @@ def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
 
     def require(good: bool, found: str) -> None:
         if not good:
-            raise FormatError(f"{path}: frame {frame}: found {found}; the file is damaged there, or no LAMMPS binary dump")
+            raise FormatError(
+                f"{path}: frame {frame}: found {found}; the file is damaged there, or no LAMMPS binary dump"
+            )
 
     (step,) = read("q")
     revision = 0
@@ -233,7 +242,10 @@ def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
     if max(boundaries) > 1:
         raise FormatError(f"{path}: frame {frame}: the box is shrink-wrapped; run with fixed or periodic boundaries")
     cell, origin = _read_box(box, np.array(read({0: "6d", 1: "9d", 2: "12d"}[box])))
-    require(bool(np.isfinite(cell).all()) and abs(float(np.linalg.det(cell))) > 1e-6, f"a box without volume {cell.tolist()}")
+    require(
+        bool(np.isfinite(cell).all()) and abs(float(np.linalg.det(cell))) > 1e-6,
+        f"a box without volume {cell.tolist()}",
+    )
     (width,) = read("i")
     require(0 < width <= _MOST_COLUMNS, f"{width} columns")
     units, names, time = "", "", None
@@ -250,8 +262,10 @@ def _read_box(kind: int, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float
     if kind == 2:
         return box_from_bounds("general", np.column_stack([numbers[:9].reshape(3, 3), numbers[9:]]))
     bounds = numbers[:6].reshape(3, 2)
-    return box_from_bounds("orthogonal", bounds) if kind == 0 else box_from_bounds(
-        "restricted", np.column_stack([bounds, numbers[6:]])
+    return (
+        box_from_bounds("orthogonal", bounds)
+        if kind == 0
+        else box_from_bounds("restricted", np.column_stack([bounds, numbers[6:]]))
     )
 
 

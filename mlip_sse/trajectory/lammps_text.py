@@ -156,7 +156,8 @@ class _HeaderReader:
         for axis, word in zip("xyz", words, strict=False):
             if b"s" in word or b"m" in word:
                 raise FormatError(
-                    f"{self.path}: frame {frame}: the box is shrink-wrapped along {axis} ({word.decode('latin-1')}), its size "
+                    f"{self.path}: frame {frame}: the box is shrink-wrapped along {axis} ({word.decode('latin-1')}), "
+                    f"its size "
                     "means nothing; run with a fixed boundary (f or p)"
                 )
         numbers = _numbers(self.path, [word for row in rows for word in row], f"frame {frame}: box bounds")
@@ -165,10 +166,10 @@ class _HeaderReader:
             raise FormatError(f"{self.path}: frame {frame}: the box has no volume: {_text(text)}")
         return cell, origin
 
-    def _unread(self, window: TextWindow, position: int, frame: int) -> None:
+    def _unread(self, window: TextWindow, position: int, frame: int) -> FrameHeader | None:
         rest = bytes(window.data[position : min(window.filled, position + 64)]).lstrip()
         if header_is_cut(window, position) or (window.at_end and _may_begin_header(window, position)):
-            return
+            return None
         raise FormatError(
             f"{self.path}: frame {frame}: expected a frame that begins with ITEM: TIMESTEP, found {_text(rest[:40])}; "
             "the file is damaged there, or a frame has more atoms than it says"

@@ -45,7 +45,8 @@ def units_named(name: str, path: Path) -> Units:
     Raises
     ------
     InputError
-        For one whose length is not the Å: ``lj`` has no scale, ``si``, ``cgs``, ``electron``, ``micro``, ``nano`` are refused.
+        For one whose length is not the Å: ``lj`` has no scale, ``si``, ``cgs``, ``electron``, ``micro``, ``nano`` are
+        refused.
     """
     if name not in _UNITS:
         raise InputError(

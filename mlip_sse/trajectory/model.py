@@ -1,4 +1,4 @@
-"""The trajectory that every analysis works on: unwrapped coordinates in time, with cell, spacing and reference frame."""
+"""The trajectory that every analysis works on: unwrapped coordinates, cell, spacing and reference frame."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,8 @@ class Trajectory:
     ----------
     species : (n_atoms,) chemical symbols
     masses : (n_atoms,) amu
-    positions : (n_frames, n_atoms, 3) Å, unwrapped; an array or a memory map, float32 or float64, never changed in place
+    positions : (n_frames, n_atoms, 3) Å, unwrapped
+        An array or a memory map, float32 or float64, never changed in place.
     cells : (n_frames, 3, 3) Å, rows are the cell vectors
     frame_spacing_fs
         Time between stored frames in fs.
@@ -134,7 +135,7 @@ class Trajectory:
         space = "FRACTIONAL" if fractional else "CARTESIAN"
         unwrapper = Unwrapper(Coordinates[f"{space}_{'UNWRAPPED' if wrapped is False else 'UNKNOWN'}"], label="arrays")
         out = np.empty(positions.shape, dtype=np.float32 if positions.dtype == np.float32 else np.float64)
-        unwrapper.feed(FrameChunk(positions, cells), out)
+        unwrapper.feed(FrameChunk(positions, np.ascontiguousarray(cells, dtype=np.float64)), out)
         return cls(
             species=symbols,
             masses=masses_of(symbols) if masses is None else np.asarray(masses, dtype=np.float64),
@@ -185,8 +186,8 @@ class Trajectory:
     ) -> "Trajectory":
         """Make a trajectory of an MDAnalysis `Universe`; see `from_arrays` for the options.
 
-        Elements are the topology's, unless ``species`` is given; the spacing is the reader's ``dt``, which MDAnalysis sets
-        to 1 ps when the file has none, so pass ``frame_spacing_fs`` where in doubt.
+        Elements are the topology's, unless ``species`` is given; the spacing is the reader's ``dt``, which MDAnalysis
+        sets to 1 ps when the file has none, so pass ``frame_spacing_fs`` where in doubt.
         """
         from MDAnalysis.lib.mdamath import triclinic_vectors
 

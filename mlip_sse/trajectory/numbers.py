@@ -1,9 +1,10 @@
 """Decimal numbers in text, row by row: the compiled core of the LAMMPS, XDATCAR and extended-XYZ readers.
 
-A number with up to 15 significant digits and a decimal exponent within ±22 is read exactly (the nearest double: mantissa
-and power of ten are both exact, and one correctly rounded operation joins them); one with 16 to 19 digits to within
-1.5 units in the last place, further digits are dropped. Whatever is not a number, is not finite or does not fill its
-columns stops the frame with a code, a row and a column; no kernel reads beyond the newline that ends a frame.
+A number with up to 15 significant digits and a decimal exponent within ±22 is read exactly (the nearest double:
+mantissa and power of ten are both exact, and one correctly rounded operation joins them); one with 16 to 19 digits to
+within 1.5 units in the last place, further digits are dropped. Whatever is not a number, is not finite or does not
+fill its columns stops the frame with a code, a row and a column; no kernel reads beyond the newline that ends a
+frame.
 """
 
 from enum import IntEnum
@@ -57,7 +58,7 @@ def pack_label(word: bytes) -> int:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> tuple[int, int]:
+def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> Any:
     """Return the position after ``n_lines`` newlines from ``start``, or (-1, how many there were before ``stop``)."""
     found, p = 0, start
     while stop - p >= 128:
@@ -67,7 +68,7 @@ def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> 
             count += np.uint8(byte == _NEWLINE)
         if found + count >= n_lines:
             break
-        found += np.int64(count)
+        found += int(count)
         p += 128
     while p < stop:
         if text[p] == _NEWLINE:
@@ -78,7 +79,7 @@ def skip_lines(text: NDArray[np.uint8], start: int, n_lines: int, stop: int) -> 
     return -1, found
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _byte(typing_context: Any, text: Any, position: Any) -> Any:
     """Return the byte at ``position`` without the test for negative indices, which doubles the time of a scan."""
     if not (isinstance(text, nb.types.Array) and isinstance(position, nb.types.Integer)):
@@ -97,7 +98,7 @@ def _ends_word(byte: int) -> bool:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _scale(mantissa: np.uint64, exponent: int) -> float:
+def _scale(mantissa: np.uint64, exponent: int) -> Any:
     value = np.float64(mantissa)
     if exponent == 0 or mantissa == 0:
         return value
@@ -162,7 +163,7 @@ def _read_long(text: NDArray[np.uint8], p: int) -> tuple[float, int, int]:
     return value, p, _GOOD if value < np.inf else _NOT_FINITE
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _load_eight(typing_context: Any, text: Any, position: Any) -> Any:
     """Return the eight bytes from ``position`` as one little-endian number, wherever they lie."""
     if not (isinstance(text, nb.types.Array) and isinstance(position, nb.types.Integer)):
@@ -177,7 +178,7 @@ def _load_eight(typing_context: Any, text: Any, position: Any) -> Any:
     return nb.types.uint64(text, position), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _trailing_zeros(typing_context: Any, word: Any) -> Any:
     """Return the number of zero bits below the lowest set one; 64 for zero."""
 
@@ -188,7 +189,7 @@ def _trailing_zeros(typing_context: Any, word: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _eight_digits(text: NDArray[np.uint8], p: int) -> tuple[int, int]:
+def _eight_digits(text: NDArray[np.uint8], p: int) -> Any:
     """Return the number made by the digits at ``p``, eight at most, and how many there are.
 
     All eight are turned at once: pairs, then fours, then eight, in the bytes of one 64-bit word (the method of
@@ -345,7 +346,8 @@ def parse_rows(
     Parameters
     ----------
     text : (n_bytes,)
-        At least eight bytes longer than what is read of it. Every frame's ``n_atoms`` lines must be there and end with a newline (`skip_lines` has found them).
+        At least eight bytes longer than what is read of it. Every frame's ``n_atoms`` lines must be there and end
+        with a newline (`skip_lines` has found them).
     starts : (n_frames,) where each frame's first row begins
     columns : (n_columns,)
         For each column the place of its number in the output, or a `Column`.

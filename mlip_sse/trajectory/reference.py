@@ -80,7 +80,8 @@ def _framework(trajectory: "Trajectory", present: list[str], mobile: Sequence[st
     rest = [symbol for symbol in present if symbol not in mobile]
     if not rest:
         raise InputError(
-            f"there is no framework: every atom is of a mobile species ({', '.join(mobile)}); use reference 'barycentric' or "
+            f"there is no framework: every atom is of a mobile species ({', '.join(mobile)}); use reference "
+            f"'barycentric' or "
             "'none'"
         )
     return rest, f"framework:{','.join(rest)}"

@@ -1,8 +1,8 @@
 """Where frames are kept while a file is read: in memory up to a limit, beyond it in a nameless scratch file.
 
-The scratch file is removed from its folder as soon as it is made (POSIX) and vanishes with the last reference to it, also
-when the program is killed. Reads and writes keep the resident memory bounded: frames are written with `write`, not through
-the map, and `release` hands pages of the map back once they have been read.
+The scratch file is removed from its folder as soon as it is made (POSIX) and vanishes with the last reference to it,
+also when the program is killed. Reads and writes keep the resident memory bounded: frames are written with `write`,
+not through the map, and `release` hands pages of the map back once they have been read.
 """
 
 import contextlib
@@ -25,8 +25,9 @@ class FrameStore:
     Parameters
     ----------
     dtype
-        Kept precision. float32 holds a coordinate of 100 Å to 4e-6 Å (half its spacing there), 1e-11 Å² in a mean-squared
-        displacement, well below the last digit of any text format; increments are summed in float64 before.
+        Kept precision. float32 holds a coordinate of 100 Å to 4e-6 Å (half its spacing there), 1e-11 Å² in a
+        mean-squared displacement, well below the last digit of any text format; increments are summed in float64
+        before.
     limit_bytes
         Most memory to use.
     scratch
@@ -73,11 +74,10 @@ class FrameStore:
             memory, self._memory = self._memory, None
             memory.resize(self.n_frames * self._n_atoms * 3, refcheck=False)
             return memory.reshape(shape)
-        assert_open = self._file
-        if assert_open is None:
+        if self._file is None:
             raise InputError("this store has been finished already; make another")
-        assert_open.flush()
-        mapped: NDArray[np.floating] = np.memmap(assert_open, dtype=self._dtype, mode="r", shape=shape)
+        self._file.flush()
+        mapped: NDArray[np.floating] = np.memmap(self._file, dtype=self._dtype, mode="r", shape=shape)
         return mapped
 
     def _spill(self) -> None:
@@ -96,7 +96,7 @@ class FrameStore:
         if self._file is None:
             raise InputError("this store has been finished already; make another")
         try:
-            self._file.write(memoryview(frames).cast("B"))
+            self._file.write(frames.data)
         except OSError as error:
             raise InputError(
                 f"the scratch file cannot grow ({error.strerror}); pass scratch= a folder with more room, or step="

@@ -1,7 +1,7 @@
 """Frames of a text file through a bounded window: what the LAMMPS, XDATCAR and extended-XYZ readers share.
 
-A file is read in windows of a few megabytes. Within one, a format says where a frame's header ends (`HeaderReader`), the
-number of lines says where its rows end, and the rows of all frames in the window are read at once, in parallel.
+A file is read in windows of a few megabytes. Within one, a format says where a frame's header ends (`HeaderReader`),
+the number of lines says where its rows end, and the rows of all frames in the window are read at once, in parallel.
 """
 
 import warnings
@@ -47,10 +47,8 @@ class RowLayout:
     labels : (n_atoms,) packed label of each place, or empty
     velocities, images
         Place of the first of three columns, or None.
-    velocity_unit
-        Å/fs in the file's unit of velocity.
-    label_names
-        Words behind the packed labels, for messages.
+    velocity_unit : a number, or (n_atoms, 1)
+        Å/fs in the file's unit of velocity, or of momentum.
     """
 
     n_atoms: int
@@ -60,7 +58,7 @@ class RowLayout:
     labels: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     velocities: int | None = None
     images: int | None = None
-    velocity_unit: float = 1.0
+    velocity_unit: float | NDArray[np.float64] = 1.0
 
 
 class TextWindow:
@@ -195,10 +193,11 @@ def _end_of_file(reading: _Reading, position: int) -> None:
         what = f"frame {frame} ends within its header"
     else:
         _, n_lines = skip_lines(window.array, header.rows, reading.layout.n_atoms, window.filled)
-        if reading.read_header is not None and _holds_header(reading, header.rows):
+        if _holds_header(reading, header.rows):
             raise FormatError(
-                f"{reading.path}: frame {frame} has fewer than {reading.layout.n_atoms} atoms and is followed by another; "
-                "the file is damaged in the middle; cut it before that frame, or copy it again"
+                f"{reading.path}: frame {frame} has fewer than {reading.layout.n_atoms} atoms and is followed by "
+                f"another; "
+                "the file is damaged there: cut it before that frame, or copy it again"
             )
         what = f"frame {frame} holds {n_lines} of {reading.layout.n_atoms} atoms"
     if frame == 0:
@@ -258,7 +257,7 @@ def _refuse(reading: _Reading, index: int, status: NDArray[np.int64]) -> NoRetur
         RowStatus.LABEL_CHANGED: f"the atom's type or element is another than in the first frame, in {shown}; "
         "atoms must keep their order",
     }[RowStatus(code)]
-    if reading.read_header is not None and words and words[0] in (b"ITEM:", b"Direct"):
+    if words and words[0] in (b"ITEM:", b"Direct"):
         said = (
             f"the frame ends after {row} of {layout.n_atoms} atoms; the file is damaged there: cut it before this frame"
         )

@@ -2,10 +2,10 @@
 
 r(t) = r(0) + Σ_{τ ≤ t} [Δs(τ) - rint Δs(τ)] · H(τ),    Δs(τ) = s(τ) - s(τ - 1),
 
-with s the fractional coordinates and H the cell, both in a Minkowski-reduced basis, where the nearest image is the rounded
-one. A change of the cell moves no atom: the affine breathing of a constant-pressure run, which positions carry and which
-grows with the distance travelled, does not enter. Coordinates that a program unwrapped already (LAMMPS ``xu``) go through
-the same sum without the rounding, for they carry the same breathing.
+with s the fractional coordinates and H the cell, both in a Minkowski-reduced basis, where the nearest image is the
+rounded one. A change of the cell moves no atom: the affine breathing of a constant-pressure run, which positions
+carry and which grows with the distance travelled, does not enter. Coordinates that a program unwrapped already
+(LAMMPS ``xu``) go through the same sum without the rounding, for they carry the same breathing.
 
 A step of more than 0.4 of a reduced cell vector cannot be told from a step the other way round and is refused.
 
@@ -134,8 +134,11 @@ class Unwrapper:
         Turns an atom's index into words for messages.
     label
         Name of the file, for messages.
-    first_frame
-        Number of the first frame in the file, for messages.
+
+    Attributes
+    ----------
+    frame
+        Number of the next frame in its file, for messages; whoever joins files sets it together with ``label``.
     """
 
     def __init__(
@@ -143,12 +146,12 @@ class Unwrapper:
         coordinates: Coordinates,
         describe: Callable[[int], str] = lambda atom: f"atom {atom}",
         label: str = "trajectory",
-        first_frame: int = 0,
     ) -> None:
         self._fractional = coordinates.name.startswith("FRACTIONAL")
         self._unwrapped = coordinates.name.endswith("_UNWRAPPED")
         self._describe, self.label = describe, label
-        self._n_frames = first_frame
+        self.frame = 0
+        self._with_images = False
         self.n_recells = 0
         self.reduction = np.eye(3, dtype=np.int64)
         self._fractions: NDArray[np.float64] | None = None
@@ -158,7 +161,9 @@ class Unwrapper:
     @property
     def scheme(self) -> str:
         """What was done, in words."""
-        rounded = "as they are" if self._unwrapped else "of the nearest image"
+        rounded = "of the nearest image"
+        if self._unwrapped or self._with_images:
+            rounded = "as they are" if self._unwrapped else "by image flags, which agree with the nearest image,"
         cells = f"; the file chooses other cell vectors {self.n_recells} times" if self.n_recells else ""
         return (
             f"unwrapped: fractional steps {rounded} times the cell of their own frame, cell vectors reduced by "
@@ -197,7 +202,7 @@ class Unwrapper:
                 first = stop
             if change is not None:
                 self._rebase(cells[stop], change)
-        self._n_frames += len(cells)
+        self.frame += len(cells)
 
     def _begin(self, chunk: FrameChunk, cell: NDArray[np.float64]) -> None:
         frame = np.asarray(chunk.coordinates[0], dtype=np.float64)
@@ -205,6 +210,7 @@ class Unwrapper:
         self.reduction = reduction_of(cell)
         self._positions = frame @ cell if self._fractional else frame.copy()
         own = frame if self._fractional else frame @ np.linalg.inv(cell)
+        self._with_images = chunk.images is not None and not self._unwrapped
         if chunk.images is not None and not self._unwrapped:
             own = own + chunk.images[0]
         self._fractions = own @ np.linalg.inv(self.reduction)
@@ -218,9 +224,7 @@ class Unwrapper:
             return []
         if not np.isfinite(cells).all():
             t = int(np.flatnonzero(~np.isfinite(cells).all(axis=(1, 2)))[0])
-            raise FormatError(
-                f"{self.label}: frame {self._n_frames + t}: the cell is not finite; cut the run before it"
-            )
+            raise FormatError(f"{self.label}: frame {self.frame + t}: the cell is not finite; cut the run before it")
         change = cells @ np.linalg.inv(before)
         whole = np.rint(change)
         wrong = (np.abs(change - whole).max(axis=(1, 2)) > _LARGEST_STRAIN) | (
@@ -229,7 +233,7 @@ class Unwrapper:
         if wrong.any():
             t = int(np.flatnonzero(wrong)[0])
             raise FormatError(
-                f"{self.label}: frame {self._n_frames + t}: the cell changes by more than {_LARGEST_STRAIN:.0%} from the "
+                f"{self.label}: frame {self.frame + t}: the cell changes by more than {_LARGEST_STRAIN:.0%} from the "
                 "frame before; frames must follow each other closely: is it another run?"
             )
         changed = np.flatnonzero((whole != np.eye(3)).any(axis=(1, 2)))
@@ -254,8 +258,9 @@ class Unwrapper:
     def _segment(
         self, chunk: FrameChunk, cells: NDArray[np.float64], first: int, stop: int, out: NDArray[np.floating]
     ) -> None:
-        inverse = np.linalg.inv(self.reduction)
-        reduced = self.reduction @ cells[first:stop]
+        inverse: NDArray[np.float64] = np.linalg.inv(self.reduction)
+        reduced: NDArray[np.float64] = self.reduction @ cells[first:stop]
+        to_fraction: NDArray[np.float64]
         if self._fractional:
             to_fraction = np.broadcast_to(inverse, reduced.shape)
         elif (cells[first:stop] == cells[first]).all():
@@ -286,13 +291,13 @@ class Unwrapper:
         bad = np.flatnonzero(~np.isfinite(chunk.coordinates[t]).all(axis=1))
         if bad.size:
             raise FormatError(
-                f"{self.label}: frame {self._n_frames + t}, {self._describe(int(bad[0]))}: a coordinate is not finite; the "
+                f"{self.label}: frame {self.frame + t}, {self._describe(int(bad[0]))}: a coordinate is not finite; the "
                 "run has blown up: cut it before that frame"
             )
 
     def _refuse(self, chunk: FrameChunk, cells: NDArray[np.float64], t: int, atom: int) -> NoReturn:
         self._check_finite(chunk, t)
-        where = f"{self.label}: frame {self._n_frames + t}, {self._describe(atom)}"
+        where = f"{self.label}: frame {self.frame + t}, {self._describe(atom)}"
         if chunk.images is not None and not self._unwrapped and t > 0:
             pair = chunk.coordinates[t - 1 : t + 1, atom].astype(np.float64)
             own = pair if self._fractional else np.einsum("td,tde->te", pair, np.linalg.inv(cells[t - 1 : t + 1]))
@@ -300,11 +305,14 @@ class Unwrapper:
             if np.abs(step - np.rint(step)).max() <= LARGEST_STEP:
                 counted = (chunk.images[t, atom] - chunk.images[t - 1, atom]).tolist()
                 raise FormatError(
-                    f"{where}: the image flags contradict the coordinates: they change by {counted}, the coordinates by "
-                    f"{np.round(step, 3).tolist()} cell vectors; dump both at the same step, or read without image flags"
+                    f"{where}: the image flags contradict the coordinates: they change by {counted}, the coordinates "
+                    f"by "
+                    f"{np.round(step, 3).tolist()} cell vectors; dump both at the same step, or read without image "
+                    f"flags"
                 )
         raise FormatError(
-            f"{where}: moved by more than {LARGEST_STEP} of a cell vector since the frame before, so that its path cannot be "
+            f"{where}: moved by more than {LARGEST_STEP} of a cell vector since the frame before, so that its path "
+            f"cannot be "
             "told; store frames more often, or dump unwrapped coordinates (LAMMPS xu yu zu)"
         )
 

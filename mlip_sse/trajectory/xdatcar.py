@@ -34,7 +34,8 @@ def open_xdatcar(path: Path, species: Sequence[str] | None = None) -> FrameSourc
     Parameters
     ----------
     species
-        The symbol of each atom, or of each of the file's groups of atoms; needed where the file has no symbols (VASP 4).
+        The symbol of each atom, or of each of the file's groups of atoms; needed where the file has no symbols (VASP
+        4).
     """
     window = TextWindow(open_bytes(path))
     window.refill()
@@ -134,12 +135,13 @@ class _HeaderReader:
         # a negative scale is the volume
         return cell * (scale if scale > 0 else (-scale / volume) ** (1 / 3))
 
-    def _unread(self, window: TextWindow, position: int, frame: int) -> None:
+    def _unread(self, window: TextWindow, position: int, frame: int) -> FrameHeader | None:
         if header_is_cut(window, position) or (window.at_end and frame > 0 and self._may_be_cut(window, position)):
-            return
+            return None
         found = ascii(window.line(position)[:60].decode("latin-1"))
         raise FormatError(
-            f"{self.path}: frame {frame}: expected 'Direct configuration=' or a new header, found {found}; the file is damaged "
+            f"{self.path}: frame {frame}: expected 'Direct configuration=' or a new header, found {found}; the file "
+            f"is damaged "
             "there, or a frame has more atoms than its header says"
         )
 
@@ -154,5 +156,3 @@ class _HeaderReader:
 
 def _is_number(line: bytes) -> bool:
     return re.fullmatch(rb"[ \t]*" + _NUMBER + rb"[ \t\r]*", line) is not None
-
-
