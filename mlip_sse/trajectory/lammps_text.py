@@ -19,8 +19,8 @@ from mlip_sse.trajectory.lammps_units import (
     species_of_types,
     units_named,
 )
-from mlip_sse.trajectory.numbers import Column, pack_label, skip_lines
 from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
+from mlip_sse.trajectory.text_rows import Column, pack_label, skip_lines
 
 __all__ = ["open_lammps_text"]
 

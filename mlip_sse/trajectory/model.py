@@ -155,24 +155,10 @@ class Trajectory:
 
         Velocities are kept where the first frame has momenta.
         """
-        if not len(frames):
-            raise InputError("no frames; give a list of ASE Atoms in time order")
-        first = frames[0]
-        for t, atoms in enumerate(frames):
-            if len(atoms) != len(first) or (atoms.numbers != first.numbers).any():
-                raise InputError(
-                    f"frame {t} holds other atoms, or in another order, than frame 0; expected the same in all"
-                )
-        if "momenta" in first.arrays:
-            from ase.units import fs
+        from mlip_sse.trajectory.building import arrays_of_atoms
 
-            options.setdefault("velocities", np.array([atoms.get_velocities() for atoms in frames]) * fs)
-        positions = np.array([atoms.positions for atoms in frames])
-        cells = np.array([atoms.cell.array for atoms in frames])
-        options.setdefault("masses", first.get_masses())
-        return cls.from_arrays(
-            first.get_chemical_symbols(), positions, cells, frame_spacing_fs, wrapped=wrapped, **options
-        )
+        arrays = arrays_of_atoms(frames) | options
+        return cls.from_arrays(frame_spacing_fs=frame_spacing_fs, wrapped=wrapped, **arrays)
 
     @classmethod
     def from_universe(
@@ -189,21 +175,12 @@ class Trajectory:
         Elements are the topology's, unless ``species`` is given; the spacing is the reader's ``dt``, which MDAnalysis
         sets to 1 ps when the file has none, so pass ``frame_spacing_fs`` where in doubt.
         """
-        from MDAnalysis.lib.mdamath import triclinic_vectors
+        from mlip_sse.trajectory.building import arrays_of_universe
 
-        if species is None:
-            if not hasattr(universe.atoms, "elements"):
-                raise InputError("the universe's topology has no elements; pass species=, one symbol for each atom")
-            species = [str(symbol).capitalize() for symbol in universe.atoms.elements]
-        n_frames = universe.trajectory.n_frames
-        positions = np.empty((n_frames, universe.atoms.n_atoms, 3), dtype=np.float32)
-        cells = np.empty((n_frames, 3, 3))
-        for t, frame in enumerate(universe.trajectory):
-            if frame.dimensions is None:
-                raise InputError(f"frame {t} of the universe has no cell; expected one in every frame")
-            positions[t], cells[t] = frame.positions, triclinic_vectors(frame.dimensions)
-        spacing = 1000.0 * float(universe.trajectory.dt) if frame_spacing_fs is None else frame_spacing_fs
-        return cls.from_arrays(list(species), positions, cells, spacing, wrapped=wrapped, **options)
+        if frame_spacing_fs is None:
+            frame_spacing_fs = 1000.0 * float(universe.trajectory.dt)
+        arrays = arrays_of_universe(universe, species) | options
+        return cls.from_arrays(frame_spacing_fs=frame_spacing_fs, wrapped=wrapped, **arrays)
 
     def window(self, start: int, stop: int | None = None) -> "Trajectory":
         """Return the frames from ``start`` to ``stop`` (as a slice); coordinates are shared, not copied."""

@@ -266,7 +266,7 @@ class Unwrapper:
         elif (cells[first:stop] == cells[first]).all():
             to_fraction = np.broadcast_to(np.linalg.inv(reduced[0]), reduced.shape)
         else:
-            to_fraction = np.linalg.inv(reduced)
+            to_fraction = np.asarray(np.linalg.inv(reduced), dtype=np.float64)
         images = np.empty((0, 0, 0), np.int64)
         if chunk.images is not None and not self._unwrapped:
             images = np.ascontiguousarray(chunk.images[first:stop], dtype=np.int64)
