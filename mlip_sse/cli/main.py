@@ -19,7 +19,7 @@ from mlip_sse.errors import InputError, MlipSseError
 __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
-    "simulate": "Run a molecular-dynamics protocol; again, and only what is missing runs.",
+    "simulate": "Run a molecular-dynamics protocol; the same command again runs only what is missing.",
     "catalogue": "List what the catalogue holds, or print one entry.",
     "template": "Print a commented spec to fill in.",
     "schema": "Print the JSON schema of a kind of spec.",
