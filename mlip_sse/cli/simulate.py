@@ -43,26 +43,26 @@ def _table(result: "SimulationResult") -> str:
     lines = [f"{'T (K)':>8} {'mean T':>8} {'P (GPa)':>8} {'g/cm³':>7} {'frames':>7}  trajectory"]
     for run in result.segments:
         note = "  (was there already)" if run.reused else ""
-        lines.append(
-            f"{run.temperature_k:8g} {run.mean_temperature_k:8.1f} {run.mean_pressure_gpa:8.3f} {run.density_g_cm3:7.3f} "
-            f"{run.n_frames:7d}  {run.trajectory}{note}"
-        )
+        state = f"{run.mean_temperature_k:8.1f} {run.mean_pressure_gpa:8.3f} {run.density_g_cm3:7.3f}"
+        lines.append(f"{run.temperature_k:8g} {state} {run.n_frames:7d}  {run.trajectory}{note}")
     return "\n".join(lines)
 
 
 @contextmanager
 def _bars(total_steps: int) -> Iterator[Callable[["Progress"], None]]:
     """Show one bar over all runs on stderr, with the runs at work named."""
+    from rich import progress as rich_progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.percentage:3.0f} %"),
+        rich_progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # without a terminal it would write empty lines
+    with rich_progress.Progress(*columns, console=console, transient=True, disable=quiet) as shown:
         task = shown.add_task("simulating", total=total_steps)
         done: dict[str, int] = {}
 

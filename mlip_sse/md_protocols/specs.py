@@ -91,19 +91,19 @@ class DiffusionSpec(EntrySpec):
     potential: str = Field(
         min_length=1,
         description="a name in potentials/, or the path of a potential's folder",
-        examples=["licl_born_mayer"],
+        examples=["argon_lennard_jones"],
     )
     temperatures_k: tuple[Temperature, ...] = Field(
-        min_length=1, description="temperatures in K, each with a folder of its own", examples=[[900.0, 1050.0, 1200.0]]
+        min_length=1, description="temperatures in K, each with a folder of its own", examples=[[94.4, 110.0]]
     )
     seeds: tuple[Seed, ...] = Field(
         (1,),
         min_length=1,
-        description="seeds of velocities and thermostat, one independent run for each; every temperature draws its own numbers",
+        description="seeds of velocities and thermostat, one run for each; no two temperatures share numbers",
     )
     timestep_fs: float = Field(2.0, gt=0, le=20, description="MD time step in fs; 1 above 1200 K, 0.5 with hydrogen")
     melt: MeltSpec | None = Field(
-        None, description="hot start", examples=[{"temperature_k": 1800.0, "duration_ps": 5.0, "cooling_ps": 5.0}]
+        None, description="hot start", examples=[{"temperature_k": 300.0, "duration_ps": 5.0, "cooling_ps": 5.0}]
     )
     equilibration_ps: float = Field(20.0, ge=0, description="time at the temperature before anything is written, in ps")
     production_ps: float = Field(description="time that is written, in ps", gt=0, examples=[200.0])

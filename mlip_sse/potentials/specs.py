@@ -165,7 +165,8 @@ def _check_count(key: str, found: tuple[float, ...], names: tuple[str, ...], n_o
 
 def _check_names(key: str, found: Mapping[str, object], wanted: tuple[str, ...]) -> None:
     if set(found) != set(wanted):
-        raise ValueError(f"{key}: found {', '.join(found) or 'nothing'}, expected {', '.join(wanted) or 'nothing'}")
+        shown = " ".join(", ".join(found).split())
+        raise ValueError(f"{key}: found {shown or 'nothing'}, expected {', '.join(wanted) or 'nothing'}")
 
 
 POTENTIALS: Mapping[str, type[Spec]] = MappingProxyType({"lammps_pair": LammpsPairSpec})

@@ -1,0 +1,85 @@
+"""`mlip-sse simulate`: a table for people, JSON for programs, one line for mistakes."""
+
+import json
+
+import pytest
+import yaml
+
+from mlip_sse.errors import MissingExtraError
+from mlip_sse.potentials.lammps_install import find_executable
+
+PROTOCOL = {
+    "description": "argon for a moment",
+    "protocol": "diffusion",
+    "structure": {"prototype": "fcc", "species": ["Ar"], "repeats": [4, 4, 4], "density_g_cm3": [1.374]},
+    "potential": "argon_lennard_jones",
+    "temperatures_k": [94.4, 120.0],
+    "timestep_fs": 5.0,
+    "equilibration_ps": 0.5,
+    "production_ps": 1.0,
+    "dump_every_fs": 100.0,
+}
+
+
+@pytest.fixture
+def protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "cold.yaml"
+    path.write_text(yaml.safe_dump(PROTOCOL))
+    return path
+
+
+@pytest.fixture
+def lammps():
+    try:
+        return find_executable()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
+def test_it_runs_and_prints_where_the_trajectories_lie(program, protocol, tmp_path, lammps):
+    first = program("simulate", "cold.yaml")
+    assert first.code == 0, first.err
+    rows = first.out.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["94.4", "120"]
+    assert [row.split()[-1] for row in rows] == ["cold/94.4K/production.lammpstrj", "cold/120K/production.lammpstrj"]
+    second = program("simulate", "cold.yaml", "--json")
+    assert second.code == 0
+    segments = json.loads(second.out)["segments"]
+    assert [segment["reused"] for segment in segments] == [True, True]
+    assert [segment["temperature_k"] for segment in segments] == [94.4, 120.0]
+    assert program("simulate", "cold.yaml").out.count("(was there already)") == 2
+
+
+def test_an_output_folder_and_a_potential_can_be_named(program, protocol, tmp_path, lammps):
+    outcome = program(
+        *("simulate", "cold.yaml", "--out", "elsewhere", "--potential", "argon_lennard_jones", "--workers", 1)
+    )
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "elsewhere" / "120K" / "finished.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent"], "no entry 'absent' in md_protocols, expected one of liquid_argon, molten_licl"),
+        (["cold.yaml", "--potential", "absent"], "no entry 'absent' in potentials"),
+        (["cold.yaml", "--potential", "licl_born_mayer"], "temperatures_k: found 94.4, 120 K"),
+        (["cold.yaml", "--workers", "0"], "--workers"),
+        ([], "Missing argument"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_two(program, protocol, arguments, message):
+    outcome = program("simulate", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+
+
+def test_a_key_that_does_not_exist_is_one_line(program, protocol):
+    protocol.write_text(yaml.safe_dump({**PROTOCOL, "temperature_k": [-5.0]}))
+    outcome = program("simulate", protocol)
+    assert outcome.code == 2
+    assert "unknown key 'temperature_k'" in outcome.err
+    assert outcome.err.count("\n") == 1
