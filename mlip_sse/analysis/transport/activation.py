@@ -1,14 +1,13 @@
 """The Arrhenius answer of a set of simulations: from D(T) and σ(T) to Ea, D(300 K) and σ(300 K), with one verdict."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from mlip_sse.analysis.results import Estimate, Interval, Quality, Verdict, to_plain
+from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
 from mlip_sse.analysis.transport.arrhenius import ArrheniusFit, fit_arrhenius
-from mlip_sse.analysis.transport.arrhenius_points import Quantity
+from mlip_sse.analysis.transport.arrhenius_points import Quantity, Values
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
 
@@ -85,8 +84,8 @@ class ArrheniusResult:
 
 def analyze_arrhenius(
     temperatures_k: ArrayLike,
-    diffusivities_cm2_s: Sequence[Estimate] | ArrayLike | None = None,
-    conductivities_ms_cm: Sequence[Estimate] | ArrayLike | None = None,
+    diffusivities_cm2_s: Values | None = None,
+    conductivities_ms_cm: Values | None = None,
     *,
     diffusivity_errors_cm2_s: ArrayLike | None = None,
     conductivity_errors_ms_cm: ArrayLike | None = None,
@@ -99,8 +98,8 @@ def analyze_arrhenius(
     Parameters
     ----------
     temperatures_k : (n,) K
-    diffusivities_cm2_s : n estimates or numbers
-    conductivities_ms_cm : n estimates or numbers
+    diffusivities_cm2_s : n estimates, n lists of replicas, or n numbers
+    conductivities_ms_cm : n estimates, n lists of replicas, or n numbers
     diffusivity_errors_cm2_s, conductivity_errors_ms_cm : (n,) standard errors of plain numbers
     nernst_einstein_factor_300k
         See `mlip_sse.analysis.transport.reported.nernst_einstein_factor`; turns D(300 K) into σ(300 K) where no

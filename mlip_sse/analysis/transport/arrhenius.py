@@ -10,15 +10,14 @@ He, Zhu, Epstein and Mo, npj Comput. Mater. 4, 18 (2018), doi:10.1038/s41524-018
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlip_sse.analysis.results import Estimate, Interval, Quality, Verdict, to_plain
-from mlip_sse.analysis.transport.arrhenius_points import Observations, Quantity, observe
+from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
+from mlip_sse.analysis.transport.arrhenius_points import Observations, Quantity, Values, observe
 from mlip_sse.analysis.transport.temperature_models import (
     ModelComparison,
     TemperatureModel,
@@ -181,7 +180,7 @@ class ArrheniusFit:
 
 def fit_arrhenius(
     temperatures_k: ArrayLike,
-    values: Sequence[Estimate] | ArrayLike,
+    values: Values,
     *,
     standard_errors: ArrayLike | None = None,
     quantity: Quantity | str = Quantity.DIFFUSIVITY,
@@ -192,7 +191,7 @@ def fit_arrhenius(
     Parameters
     ----------
     temperatures_k : (n,) K
-    values : n estimates, or (n,) plain numbers in cm²/s or mS/cm
+    values : n estimates, or n lists of the estimates of replicas, or (n,) plain numbers in cm²/s or mS/cm
     standard_errors : (n,) of plain numbers; None leaves the fit unweighted and lets the scatter set the interval
     quantity
         ``diffusivity_cm2_s`` fits ln D, ``conductivity_ms_cm`` fits ln(σT).
@@ -205,7 +204,9 @@ def fit_arrhenius(
     missing = _too_few(points)
     if missing is not None:
         return ArrheniusFit(kind, points, everything, None, None, confidence, verdict=Verdict().refuse(missing))
-    comparison = compare_temperature_models(points.temperatures_k, points.log_values, points.variances, points.dof)
+    comparison = compare_temperature_models(
+        points.temperatures_k, points.log_values, points.variances, points.dof, points.common_scale
+    )
     if comparison.is_straight:
         fit = ArrheniusFit(kind, points, everything, _line(points), comparison, confidence)
     else:
@@ -223,9 +224,8 @@ def _too_few(points: Observations) -> str | None:
 
 
 def _line(points: Observations) -> WeightedLine:
-    return fit_weighted_line(
-        1.0 / (BOLTZMANN_EV_PER_K * points.temperatures_k), points.log_values, points.variances, points.dof
-    )
+    x = 1.0 / (BOLTZMANN_EV_PER_K * points.temperatures_k)
+    return fit_weighted_line(x, points.log_values, points.variances, points.dof, points.common_scale)
 
 
 def _fit_branch(kind: Quantity, points: Observations, comparison: ModelComparison, confidence: float) -> ArrheniusFit:
@@ -261,6 +261,8 @@ def _judged(fit: ArrheniusFit) -> ArrheniusFit:
         return fit
     points, verdict, line = fit.observations.only(fit.used), fit.verdict, fit.line
     n, t = points.n_temperatures, points.temperatures_k
+    for reason in points.reasons:
+        verdict = verdict.weaken(reason)
     if n < 4:
         verdict = verdict.weaken(f"{n} temperatures, at least 4 are wanted: no bend could be seen")
     n_low = len(np.unique(t[t <= _LOW_TEMPERATURE_K]))

@@ -10,17 +10,22 @@ enter as printed: var(ln D) = (ΔD/D)².
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 from mlip_sse.analysis.results import Estimate
+from mlip_sse.analysis.transport.pooling import pool_over_temperatures
 from mlip_sse.errors import InputError
 
-__all__ = ["Observations", "Quantity", "observe"]
+__all__ = ["Observations", "Quantity", "Values", "observe"]
+
+Values: TypeAlias = Sequence[Estimate] | Sequence[Sequence[Estimate]] | ArrayLike
+"""What a caller may give: one estimate or several replicas for each temperature, or plain numbers."""
 
 
 class Quantity(StrEnum):
@@ -46,6 +51,10 @@ class Observations:
     log_values : (n,) ln D or ln(σT), free of the bias of the logarithm
     variances : (n,) of `log_values`; None where nobody gave errors
     dof : (n,) degrees of freedom of the variances
+    common_scale
+        Whether the variances share one estimated factor, as those of replicas pooled over temperatures do.
+    reasons
+        What pooling found wrong with the replicas.
     """
 
     temperatures_k: NDArray[np.float64]
@@ -53,12 +62,18 @@ class Observations:
     log_values: NDArray[np.float64]
     variances: NDArray[np.float64] | None
     dof: NDArray[np.float64]
+    common_scale: bool = False
+    reasons: tuple[str, ...] = ()
 
     def only(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Observations":
         """Return the chosen points, or all in a new order."""
-        variances = None if self.variances is None else self.variances[chosen]
-        return Observations(
-            self.temperatures_k[chosen], self.values[chosen], self.log_values[chosen], variances, self.dof[chosen]
+        return replace(
+            self,
+            temperatures_k=self.temperatures_k[chosen],
+            values=self.values[chosen],
+            log_values=self.log_values[chosen],
+            variances=None if self.variances is None else self.variances[chosen],
+            dof=self.dof[chosen],
         )
 
     @property
@@ -69,7 +84,7 @@ class Observations:
 
 def observe(
     temperatures_k: ArrayLike,
-    values: Sequence[Estimate] | ArrayLike,
+    values: Values,
     standard_errors: ArrayLike | None = None,
     quantity: Quantity = Quantity.DIFFUSIVITY,
 ) -> Observations:
@@ -78,7 +93,8 @@ def observe(
     Parameters
     ----------
     temperatures_k : (n,) K
-    values : n estimates, or (n,) plain numbers in cm²/s or mS/cm
+    values : n estimates, or n lists of the estimates of replicas, or (n,) plain numbers in cm²/s or mS/cm
+        Replicas are pooled with one relative between-run spread for all temperatures.
     standard_errors : (n,) of plain numbers, same unit
     quantity
         Decides between ln D and ln(σT).
@@ -89,7 +105,7 @@ def observe(
         Lengths that differ, temperatures or values that are not positive, errors that are not positive.
     """
     t = np.atleast_1d(np.asarray(temperatures_k, dtype=np.float64))
-    estimates = [v for v in values if isinstance(v, Estimate)] if isinstance(values, Sequence) else []
+    estimates, common_scale, reasons = _pooled_estimates(t, values)
     variances: NDArray[np.float64] | None
     if estimates:
         if standard_errors is not None or len(estimates) != np.size(t):
@@ -107,7 +123,24 @@ def observe(
     _check(t, v, variances)
     order = np.argsort(t, kind="stable")
     logs = np.log(v) - bias + (np.log(t) if quantity is Quantity.CONDUCTIVITY else 0.0)
-    return Observations(t, v, logs, variances, dof).only(order)
+    return Observations(t, v, logs, variances, dof, common_scale, reasons).only(order)
+
+
+def _pooled_estimates(t: NDArray[np.float64], values: Values) -> tuple[list[Estimate], bool, tuple[str, ...]]:
+    # One estimate for each temperature, out of estimates or of groups of replicas; none for plain numbers.
+    if not isinstance(values, Sequence) or not any(isinstance(v, Estimate | Sequence) for v in values):
+        return [], False, ()
+    groups: list[list[Estimate]] = []
+    for i, v in enumerate(values):
+        group = [v] if isinstance(v, Estimate) else list(v) if isinstance(v, Sequence) else []
+        if not group or not all(isinstance(e, Estimate) for e in group):
+            raise InputError(f"entry {i} is {v!r}, expected an estimate or a list of the estimates of replicas")
+        groups.append([e for e in group if isinstance(e, Estimate)])
+    pooled = pool_over_temperatures(groups)
+    reasons = tuple(
+        f"{kelvin:g} K: {why}" for kelvin, one in zip(t, pooled, strict=False) for why in one.verdict.reasons
+    )
+    return [one.estimate for one in pooled], any(len(group) > 1 for group in groups), reasons
 
 
 def _from_estimates(

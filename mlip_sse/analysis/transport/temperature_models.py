@@ -99,6 +99,7 @@ def compare_temperature_models(
     log_values: NDArray[np.float64],
     variances: NDArray[np.float64] | None = None,
     dof: NDArray[np.float64] | float = math.inf,
+    common_scale: bool = False,
 ) -> ModelComparison:
     """Compare Arrhenius, VTF and two regimes on one data set.
 
@@ -108,6 +109,8 @@ def compare_temperature_models(
     log_values : (n,) ln D or ln(σT)
     variances : (n,) variances of `log_values`; None where unknown
     dof : (n,) or one number, degrees of freedom of the variances
+    common_scale
+        Whether the variances share one estimated factor, as those of replicas pooled over temperatures do.
     """
     order = np.argsort(temperatures_k, kind="stable")
     t, y = np.asarray(temperatures_k, dtype=np.float64)[order], np.asarray(log_values, dtype=np.float64)[order]
@@ -125,7 +128,7 @@ def compare_temperature_models(
             f"{n} temperatures cannot show a bend, which takes at least {min(needed['vtf'], needed['two_regimes'])}"
         )
         return ModelComparison(TemperatureModel.ARRHENIUS, bic, aicc, needed, None, None, None, None, reason)
-    null = _null_evidence(tuple(t), tuple(s2 if known else s2 * _NULL_LOG_ERROR**2), tuple(f), known)
+    null = _null_evidence(tuple(t), tuple(s2 if known else s2 * _NULL_LOG_ERROR**2), tuple(f), known, common_scale)
     p_value = float((1 + np.count_nonzero(null >= evidence)) / (1 + len(null)))
     best_bent = min((value, name) for name, value in bic.items() if name != "arrhenius" and value is not None)[1]
     bent = evidence > 0 and p_value < FALSE_ALARM_RATE
@@ -205,7 +208,7 @@ def _evidence(losses: Losses, n: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _null_evidence(
-    t: tuple[float, ...], s2: tuple[float, ...], dof: tuple[float, ...], known: bool
+    t: tuple[float, ...], s2: tuple[float, ...], dof: tuple[float, ...], known: bool, common_scale: bool
 ) -> NDArray[np.float64]:
     # A constant leaves no trace in the evidence and the slope nearly none, so one line stands for all of them.
     rng = np.random.default_rng(2026)
@@ -214,7 +217,8 @@ def _null_evidence(
     f = np.array(dof)
     finite = np.isfinite(f)
     spread = np.ones(noise.shape)
-    spread[:, finite] = rng.chisquare(f[finite], (_N_BOOTSTRAP, int(finite.sum()))) / f[finite]
+    n_factors = 1 if common_scale else int(finite.sum())
+    spread[:, finite] = rng.chisquare(f[finite][:n_factors], (_N_BOOTSTRAP, n_factors)) / f[finite][:n_factors]
     line = -_NULL_ACTIVATION_ENERGY_EV / (BOLTZMANN_EV_PER_K * temperatures)
     return _evidence(_losses(temperatures, line + noise, variances * spread, known), len(t))
 

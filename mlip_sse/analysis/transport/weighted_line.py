@@ -47,6 +47,8 @@ class WeightedLine:
     influence : (..., 2, n) ∂(a, b)/∂y_i
     variances : (..., n) s_i²; ones where the errors are unknown
     dof : (..., n) degrees of freedom of s_i²
+    common_scale
+        Whether all s_i² share one estimated factor, so that their degrees of freedom do not add.
     """
 
     coefficients: NDArray[np.float64]
@@ -59,6 +61,7 @@ class WeightedLine:
     influence: NDArray[np.float64]
     variances: NDArray[np.float64]
     dof: NDArray[np.float64]
+    common_scale: bool = False
 
     def predict(
         self, contrast: NDArray[np.float64]
@@ -75,7 +78,8 @@ class WeightedLine:
         parts = np.einsum("i,...in->...n", contrast, self.influence) ** 2 * self.variances
         # Welch-Satterthwaite: ν = (Σ a²s²)² / Σ (a²s²)²/f
         with np.errstate(divide="ignore"):
-            dof = parts.sum(axis=-1) ** 2 / np.sum(parts**2 / self.dof, axis=-1)
+            independent = parts.sum(axis=-1) ** 2 / np.sum(parts**2 / self.dof, axis=-1)
+        dof = self.dof[..., 0] if self.common_scale else independent
         dof = np.where(self.scatter_sets_scale, float(max(self.n_points - 2, 1)), dof)
         return value, error, dof
 
@@ -95,6 +99,7 @@ def fit_weighted_line(
     y: NDArray[np.float64],
     variances: NDArray[np.float64] | None = None,
     dof: NDArray[np.float64] | float = np.inf,
+    common_scale: bool = False,
 ) -> WeightedLine:
     """Fit y = a + b x.
 
@@ -104,6 +109,9 @@ def fit_weighted_line(
     y : (..., n)
     variances : (..., n) variance s² of each y; None where nobody knows, and the scatter then sets the scale
     dof : (..., n) or one number, degrees of freedom of each s²; infinite where it is known
+    common_scale
+        True where all s² carry the same estimated factor (pooled replicas): the weights are then free of its noise and
+        the degrees of freedom, the same for all, do not add.
 
     Raises
     ------
@@ -124,17 +132,19 @@ def fit_weighted_line(
     residuals = y - coefficients @ design.T
     chi_squared = np.sum(weights * residuals**2, axis=-1)
     leverage = np.einsum("...in,ni->...n", influence, design)
-    corrected = plain + _kenward_roger_term(plain, design, weights, leverage, f)
+    corrected = plain if common_scale else plain + _kenward_roger_term(plain, design, weights, leverage, f)
     q = n - 2
     if known:
-        p_value = _residual_p_value(chi_squared, leverage, f, q)
+        p_value = _residual_p_value(chi_squared, leverage, f, q, common_scale)
         scattered = p_value < EXCESS_SCATTER_P
     else:
         p_value, scattered = np.full(chi_squared.shape, np.nan), np.ones(chi_squared.shape, dtype=np.bool_)
     scale = np.where(scattered, chi_squared / max(q, 1), 1.0)
     # A disbelieved error says nothing about the weights' own noise: the scale then multiplies the uncorrected matrix.
     covariance = np.where(scattered[..., None, None], plain * scale[..., None, None], corrected)
-    return WeightedLine(coefficients, covariance, chi_squared, p_value, scale, scattered, n, influence, s2, f)
+    return WeightedLine(
+        coefficients, covariance, chi_squared, p_value, scale, scattered, n, influence, s2, f, common_scale
+    )
 
 
 def _kenward_roger_term(
@@ -151,10 +161,16 @@ def _kenward_roger_term(
 
 
 def _residual_p_value(
-    chi_squared: NDArray[np.float64], leverage: NDArray[np.float64], dof: NDArray[np.float64], q: int
+    chi_squared: NDArray[np.float64],
+    leverage: NDArray[np.float64],
+    dof: NDArray[np.float64],
+    q: int,
+    common_scale: bool,
 ) -> NDArray[np.float64]:
     if q == 0:
         return np.full(chi_squared.shape, np.nan)
+    if common_scale:
+        return np.asarray(fdtrc(q, np.minimum(dof[..., 0], _MANY_DOF), chi_squared / q))
     noise = np.sum((1.0 - leverage) ** 2 / dof, axis=-1)  # Λ = Σ (1 − h_i)²/f_i, zero for known errors
     f_statistic = chi_squared / q / (1.0 + 2.0 * (q - 1) / (q * (q + 2)) * noise)
     with np.errstate(divide="ignore"):

@@ -230,3 +230,18 @@ def test_neither_diffusivity_nor_conductivity():
         analyze_arrhenius([500.0, 600.0])
     with pytest.raises(ValueError, match="speed"):
         Quantity("speed")
+
+
+def test_replicas_enter_as_lists_and_their_troubles_are_named():
+    rng = np.random.default_rng(8)
+    t = np.array(GRID[5], dtype=float)
+    groups = [[Estimate(float(d * g), 0.01) for g in rng.gamma(100, 0.01, 3)] for d in exact(t)]
+    fit = fit_arrhenius(t, groups)
+    assert fit.observations.common_scale
+    assert fit.observations.dof.tolist() == [10.0] * 5
+    energy = fit.activation_energy_ev
+    assert energy.low < ENERGY < energy.high
+    groups[2][0] = groups[2][0].scaled(3.0)
+    assert any(r.startswith("600 K: 3 replicas differ") for r in fit_arrhenius(t, groups).verdict.reasons)
+    with pytest.raises(InputError, match="entry 1 is"):
+        fit_arrhenius(t[:2], [groups[0], [1.0]])
