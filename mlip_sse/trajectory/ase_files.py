@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.chunking import Frame, in_chunks
+from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
 from mlip_sse.trajectory.naming import name_labels
 from mlip_sse.trajectory.periodic_cells import require_cells
@@ -69,7 +70,7 @@ class _Reader:
         _check_offsets(path)
         self._path = path
         with self._explained(0):
-            self._file = ulm.open(str(path), "r")
+            self._file = ulm.Reader(open_bytes(path))
             self.n_frames = len(self._file)
             self.description = dict(self._file.get("description") or {})
         if not self.n_frames:

@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -77,10 +78,12 @@ def open_bytes(path: Path) -> BinaryIO:
         Here when the file is empty; from `read` when the compressed stream is damaged or cut off.
     """
     kind = compression_of(path)
+    file = _OwnReader(_OwnFile(path))
     if kind is None:
-        return path.open("rb")
-    openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    return io.BufferedReader(_CheckedStream(openers[kind](path, "rb"), path, kind), _BUFFER_BYTES)
+        return file
+    openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    plain = openers[kind](file, "rb")
+    return _OwnReader(_CheckedStream(plain, file, path, kind), _BUFFER_BYTES)
 
 
 def read_head(path: Path, size: int = 8192) -> bytes:
@@ -89,11 +92,25 @@ def read_head(path: Path, size: int = 8192) -> bytes:
         return stream.read(size)
 
 
+class _OwnFile(io.FileIO):
+    """The file below an `_OwnReader`, which the garbage collector may let go first."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _OwnReader(io.BufferedReader):
+    """A stream that closes when it is let go, because a reader may be dropped before its first frame is asked for."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class _CheckedStream(io.RawIOBase):
     """A decompressing stream whose failures are one-line errors."""
 
-    def __init__(self, stream: IO[bytes], path: Path, kind: str) -> None:
-        self._stream, self._path, self._kind = stream, path, kind
+    def __init__(self, stream: IO[bytes], file: io.BufferedReader, path: Path, kind: str) -> None:
+        self._stream, self._file, self._path, self._kind = stream, file, path, kind
 
     def readable(self) -> bool:
         return True
@@ -112,4 +129,5 @@ class _CheckedStream(io.RawIOBase):
 
     def close(self) -> None:
         self._stream.close()
+        self._file.close()
         super().close()

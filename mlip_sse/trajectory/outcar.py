@@ -56,6 +56,7 @@ class _Header:
         self._path = path
         self._elements: list[str] = []
         self._titles: list[str] = []
+        self._potentials: list[str] = []
         self._counts: list[int] = []
 
     def read(self, stream: BinaryIO) -> NDArray[np.float64]:
@@ -66,9 +67,10 @@ class _Header:
                 break
             if "VRHFIN =" in line:
                 self._elements.append(line.split("=", 1)[1].split(":")[0].strip())
-            elif "TITEL  =" in line or line.lstrip().startswith("POTCAR:"):
-                words = re.split(r"TITEL  =|POTCAR:", line, maxsplit=1)[1].split()
-                self._titles.append(words[1 if len(words) > 1 else 0].split("_")[0] if words else "")
+            elif "TITEL  =" in line:
+                self._titles.append(_element_of_title(line.split("=", 1)[1]))
+            elif line.lstrip().startswith("POTCAR:"):
+                self._potentials.append(_element_of_title(line.split(":", 1)[1]))
             elif "ions per type =" in line:
                 self._counts = _integers(line.split("=", 1)[1], self._path)
             elif "direct lattice vectors" in line:
@@ -86,10 +88,12 @@ class _Header:
         n_types = len(self._counts)
         if not n_types or min(self._counts) < 1 or sum(self._counts) > 10**8:
             raise FormatError(f"{self._path}: 'ions per type' gives {self._counts}, expected a count for each species")
-        elements = self._elements if len(self._elements) == n_types else self._titles[:n_types]
-        if len(elements) != n_types:
+        # VASP lists the potentials once, and once more as it reads them
+        named = (self._elements, self._titles, self._potentials, self._potentials[: len(self._potentials) // 2])
+        elements = next((names for names in named if len(names) == n_types), None)
+        if elements is None:
             raise FormatError(
-                f"{self._path}: {len(elements)} pseudopotentials named for {n_types} ion types; the header is damaged"
+                f"{self._path}: {len(self._elements)} pseudopotentials named for {n_types} ion types; the header is damaged"
             )
         return [element for element, count in zip(elements, self._counts, strict=True) for _ in range(count)]
 
@@ -142,6 +146,12 @@ def _rows(stream: BinaryIO, n_rows: int, path: Path) -> NDArray[np.float64] | No
             )
         rows.append(numbers[:3])
     return np.array(rows)
+
+
+def _element_of_title(title: str) -> str:
+    """Return the element of a title such as ``PAW_PBE Li_sv 10Sep2004``."""
+    words = title.split()
+    return words[1 if len(words) > 1 else 0].split("_")[0] if words else ""
 
 
 def _integers(text: str, path: Path) -> list[int]:

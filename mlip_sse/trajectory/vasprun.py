@@ -111,8 +111,9 @@ class _Document:
         try:
             self._parser.Parse(block, last)
         except expat.ExpatError as error:
-            if last and self._n_frames:
-                note_cut(self._notes, self._path, f"the XML is unclosed in line {error.lineno}", self._n_frames)
+            if last:
+                if self._n_frames:
+                    note_cut(self._notes, self._path, f"the XML is unclosed in line {error.lineno}", self._n_frames)
                 return
             raise FormatError(
                 f"{self._path}: line {error.lineno} is not XML ({expat.ErrorString(error.code)}) after "
