@@ -8,8 +8,8 @@ runs (different glasses, site orderings or cells; zero where all runs sample the
 and the variance of μ by Hartung, Knapp, Sidik and Jonkman, Σ w_i (y_i − μ)² / ((k − 1) Σ w_i) with t of k − 1 dof. It
 is the one choice whose coverage holds with and without disagreement, from three runs on; normal intervals around τ²
 cover 0.72 to 0.83 instead of 0.95 for two or three runs that disagree. With several temperatures the relative
-disagreement is taken as common, which multiplies its dof; an Arrhenius line through points pooled one by one (2 dof each
-for three runs) covers too little: 0.59 and 0.90 with seven temperatures.
+disagreement is taken as common, which multiplies its dof; an Arrhenius line through points pooled one by one (2 dof
+each for three runs) covers too little: 0.59 and 0.90 with seven temperatures.
 
 References
 ----------
