@@ -93,7 +93,7 @@ class _Header:
         elements = next((names for names in named if len(names) == n_types), None)
         if elements is None:
             raise FormatError(
-                f"{self._path}: {len(self._elements)} pseudopotentials named for {n_types} ion types; the header is damaged"
+                f"{self._path}: {len(self._elements)} potentials named for {n_types} ion types; the header is damaged"
             )
         return [element for element, count in zip(elements, self._counts, strict=True) for _ in range(count)]
 
