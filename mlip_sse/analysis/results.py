@@ -1,9 +1,9 @@
 """What every analysis returns: numbers with intervals, verdicts with reasons, one JSON encoding.
 
 An `Estimate` is what the statistics know (a value, its relative variance, how well that variance is known); an
-`Interval` is what is printed. A positive, skewed quantity such as a diffusivity is treated as a scaled χ² variable: with
-ν = 2/(relative variance) degrees of freedom, D̂/D ~ χ²_ν/ν. This is exact for an average of ν periodogram ordinates,
-right in shape for every mean-squared displacement, and tends to the normal interval as ν grows.
+`Interval` is what is printed. A positive, skewed quantity such as a diffusivity is treated as a scaled χ² variable:
+with ν = 2/(relative variance) degrees of freedom, D̂/D ~ χ²_ν/ν. This is exact for an average of ν periodogram
+ordinates, right in shape for every mean-squared displacement, and tends to the normal interval as ν grows.
 """
 
 import dataclasses
@@ -90,9 +90,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if not (self.value > 0 and math.isfinite(self.value)):
-            raise InputError(
-                f"found an estimate of {self.value!r}, expected a positive and finite one; refuse the result"
-            )
+            raise InputError(f"found an estimate of {self.value!r}, expected positive and finite; refuse the result")
         if not (self.relative_variance >= 0 and self.dof > 0):
             found = f"relative variance {self.relative_variance!r} and dof {self.dof!r}"
             raise InputError(f"found {found}, out of range: expected ≥ 0 and > 0")
