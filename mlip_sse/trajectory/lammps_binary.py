@@ -188,21 +188,27 @@ def _chunk(
 
 def _frames(path: Path, stream: BinaryIO, notes: list[str]) -> Iterator[_Frame]:
     """Yield the frames one by one; the last is dropped with a warning where the file ends within it."""
-    n_frames, size = 0, path.stat().st_size
+    n_frames, length, size = 0, 0, path.stat().st_size
     with stream:
-        while stream.tell() < size:
+        while (start := stream.tell()) < size:
             try:
-                yield _read_frame(path, stream, n_frames, size)
+                frame = _read_frame(path, stream, n_frames, size)
             except _CutOffError:
                 if n_frames == 0:
                     raise FormatError(
                         f"{path}: no complete frame, or not a LAMMPS binary dump; give the whole file"
                     ) from None
+                if size - start >= length:
+                    raise FormatError(
+                        f"{path}: frame {n_frames} claims more than the file holds; the file is damaged there: copy "
+                        f"it again"
+                    ) from None
                 note = f"{path}: cut off at its end: its last frame, {n_frames}, is dropped, {n_frames} are kept"
                 notes.append(note)
                 warnings.warn(note, TrajectoryWarning, stacklevel=2)
                 return
-            n_frames += 1
+            yield frame
+            n_frames, length = n_frames + 1, stream.tell() - start
 
 
 def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
@@ -235,7 +241,7 @@ def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
         require(endian == 1, "another byte order")
         (step,) = read("q")
     n_atoms, box = read("qi")
-    require(0 < n_atoms <= size // 8, f"{n_atoms} atoms")
+    require(0 < n_atoms < 2**40, f"{n_atoms} atoms")
     require(box in (0, 1, 2), f"box kind {box}")
     boundaries = read("6i")
     require(all(kind in (0, 1, 2, 3) for kind in boundaries), f"boundaries {boundaries}")
@@ -254,7 +260,7 @@ def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
         if read("b")[0]:
             time = float(read("d")[0])
         names = read_text(read("i")[0])
-    table = _read_blocks(stream, read("i")[0], n_atoms, width, require)
+    table = _read_blocks(stream, size, read("i")[0], n_atoms, width, require)
     return _Frame(step, time, cell, origin, table, units.strip("\0"), names.strip("\0"))
 
 
@@ -270,7 +276,7 @@ def _read_box(kind: int, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float
 
 
 def _read_blocks(
-    stream: BinaryIO, n_blocks: int, n_atoms: int, width: int, check: Callable[[bool, str], None]
+    stream: BinaryIO, size: int, n_blocks: int, n_atoms: int, width: int, check: Callable[[bool, str], None]
 ) -> NDArray[np.float64]:
     total, parts = n_atoms * width, []
     found = 0
@@ -280,9 +286,9 @@ def _read_blocks(
             raise _CutOffError
         (count,) = struct.unpack("=i", raw)
         check(0 <= count <= total - found, f"a block of {count} numbers, {total - found} are missing")
-        data = stream.read(8 * count)
-        if len(data) < 8 * count:
+        if 8 * count > size - stream.tell():
             raise _CutOffError
+        data = stream.read(8 * count)
         parts.append(np.frombuffer(data, dtype=np.float64))
         found += count
     check(found == total, f"{found} numbers, expected {total}")

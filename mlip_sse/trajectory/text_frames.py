@@ -4,6 +4,7 @@ A file is read in windows of a few megabytes. Within one, a format says where a 
 the number of lines says where its rows end, and the rows of all frames in the window are read at once, in parallel.
 """
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -65,13 +66,13 @@ class RowLayout:
 class TextWindow:
     """A part of a file in memory, moved forward as it is used up; a newline always stands behind its last byte."""
 
-    def __init__(self, stream: BinaryIO, size: int = _WINDOW_BYTES) -> None:
+    def __init__(self, stream: BinaryIO, size: int | None = None) -> None:
         self._stream = stream
         self.start = 0
         self.filled = 0
         self.at_end = False
         self.ends_in_line = False
-        self._allocate(size)
+        self._allocate(_window_size(stream) if size is None else size)
 
     def _allocate(self, size: int) -> None:
         self._capacity = size
@@ -109,6 +110,14 @@ class TextWindow:
         """Return the line that begins at ``position``, without its end."""
         end = self.data.find(b"\n", position, self.filled)
         return bytes(self.data[position : self.filled if end < 0 else end]).rstrip(b"\r")
+
+
+def _window_size(stream: BinaryIO) -> int:
+    """Return the default size, or that of a smaller file."""
+    try:
+        return max(1, min(_WINDOW_BYTES, os.fstat(stream.fileno()).st_size + 1))
+    except OSError:  # a stream that decompresses has no file of its own
+        return _WINDOW_BYTES
 
 
 HeaderReader = Callable[[TextWindow, int, int], FrameHeader | None]
@@ -174,7 +183,12 @@ def _index(reading: _Reading) -> tuple[int, bool]:
     while True:
         if window.at_end and not window.data[position : window.filled].strip():
             return position, False
-        header = reading.read_header(window, position, reading.n_frames + len(reading.pending))
+        try:
+            header = reading.read_header(window, position, reading.n_frames + len(reading.pending))
+        except FormatError:
+            if reading.pending:  # the fault may lie in the rows before
+                return position, True
+            raise
         if header is None:
             return position, True
         # the newline that the window adds counts only where a last line without one is taken as whole
@@ -189,6 +203,8 @@ def _index(reading: _Reading) -> tuple[int, bool]:
 def _end_of_file(reading: _Reading, position: int) -> None:
     """Warn of a last frame that is cut off."""
     window, frame = reading.window, reading.n_frames
+    if not window.data[position : window.filled].strip():
+        return
     header = reading.read_header(window, position, frame)
     if header is None:
         what = f"frame {frame} ends within its header"
@@ -197,8 +213,7 @@ def _end_of_file(reading: _Reading, position: int) -> None:
         if _holds_header(reading, header.rows):
             raise FormatError(
                 f"{reading.path}: frame {frame} has fewer than {reading.layout.n_atoms} atoms and is followed by "
-                f"another; "
-                "the file is damaged there: cut it before that frame, or copy it again"
+                f"another; the file is damaged there: cut it before that frame, or copy it again"
             )
         what = f"frame {frame} holds {n_lines} of {reading.layout.n_atoms} atoms"
     if frame == 0:
@@ -241,25 +256,30 @@ def _refuse(reading: _Reading, index: int, status: NDArray[np.int64]) -> NoRetur
     """Raise the one-line error for a frame whose rows cannot be read."""
     layout, window = reading.layout, reading.window
     code, row, column, position = (int(value) for value in status)
-    line_start = window.data.rfind(b"\n", 0, position) + 1
-    words = window.line(line_start).split()
+    words = window.line(window.data.rfind(b"\n", 0, position) + 1).split()
+    where = f"{reading.path}: frame {reading.n_frames + index}"
+    if words and words[0] in (b"ITEM:", b"Direct"):
+        raise FormatError(
+            f"{where}: ends after {row} of {layout.n_atoms} atoms; the file is damaged there: cut it before this frame"
+        )
     shown = ascii(b" ".join(words)[:60].decode("latin-1"))
-    atom = f"row {row + 1}"
-    if layout.identifiers.size and len(words) > (where := list(layout.columns).index(Column.IDENTIFIER)):
-        atom = f"atom id {words[where].decode('latin-1')}"
     n_columns = len(layout.columns)
     said = {
-        RowStatus.NOT_A_NUMBER_WORD: f"column {column + 1} is not a number in {shown}",
+        RowStatus.NOT_A_NUMBER_WORD: f"column {column + 1} is not a number in {shown}; the file is damaged there",
         RowStatus.NOT_FINITE: f"column {column + 1} is not finite in {shown}; the run has blown up: cut it before that",
         RowStatus.TOO_FEW_COLUMNS: f"found {column} columns, expected {n_columns}, in {shown}",
         RowStatus.TOO_MANY_COLUMNS: f"found {len(words)} columns, expected {n_columns}, in {shown}",
         RowStatus.UNKNOWN_IDENTIFIER: "this id is not in the first frame; every frame must hold the same atoms",
         RowStatus.REPEATED_IDENTIFIER: "this id is there twice; every frame must hold each atom once",
-        RowStatus.LABEL_CHANGED: f"the atom's type or element is another than in the first frame, in {shown}; "
-        "atoms must keep their order",
+        RowStatus.LABEL_CHANGED: f"the atom's type or element is another than in the first frame, in {shown}; atoms "
+        "must keep their order",
     }[RowStatus(code)]
-    if words and words[0] in (b"ITEM:", b"Direct"):
-        said = (
-            f"the frame ends after {row} of {layout.n_atoms} atoms; the file is damaged there: cut it before this frame"
-        )
-    raise FormatError(f"{reading.path}: frame {reading.n_frames + index}, {atom}: {said}")
+    raise FormatError(f"{where}, {_name_row(layout, words, row)}: {said}")
+
+
+def _name_row(layout: RowLayout, words: list[bytes], row: int) -> str:
+    if layout.identifiers.size:
+        column = int(np.flatnonzero(layout.columns == Column.IDENTIFIER)[0])
+        if column < len(words):
+            return f"atom id {ascii(words[column].decode('latin-1'))[1:-1]}"
+    return f"atom {row} (counted from 0)"

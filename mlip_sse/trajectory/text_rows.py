@@ -16,6 +16,8 @@ from mlip_sse.trajectory.numbers import byte_at, ends_word, read_number
 __all__ = ["Column", "RowStatus", "pack_label", "parse_rows", "skip_lines"]
 
 _NEWLINE = 10
+_PARALLEL_FROM = 100_000
+"""Numbers below which waking other threads costs more than they bring."""
 
 
 class Column(IntEnum):
@@ -150,7 +152,8 @@ def _read_frame(
         if code == 0 and with_labels and labels[slot] != keys[1]:
             code = 7
         if code != 0:
-            status[0], status[1], status[2], status[3] = code, row, column, p
+            status[0], status[1], status[2] = code, row, column
+            status[3] = p if code < 5 else p - 1  # a row that was read to its end has been left behind
             return
         target = out[slot]
         for k in range(n_values):
@@ -162,6 +165,14 @@ def _read_frames(
     text: Any, starts: Any, columns: Any, identifiers: Any, slots: Any, labels: Any, out: Any, status: Any
 ) -> None:
     for frame in nb.prange(starts.size):
+        _read_frame(text, starts[frame], columns, identifiers, slots, labels, out[frame], status[frame])
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _read_few_frames(
+    text: Any, starts: Any, columns: Any, identifiers: Any, slots: Any, labels: Any, out: Any, status: Any
+) -> None:
+    for frame in range(starts.size):
         _read_frame(text, starts[frame], columns, identifiers, slots, labels, out[frame], status[frame])
 
 
@@ -197,5 +208,6 @@ def parse_rows(
     n_values = int(columns.max(initial=-1)) + 1
     out = np.empty((len(starts), n_atoms, n_values))
     status = np.zeros((len(starts), 4), np.int64)
-    _read_frames(text, starts, columns, identifiers, slots, labels, out, status)
+    read = _read_frames if out.size > _PARALLEL_FROM else _read_few_frames
+    read(text, starts, columns, identifiers, slots, labels, out, status)
     return out, status

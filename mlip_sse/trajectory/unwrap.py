@@ -33,6 +33,8 @@ LARGEST_STEP = 0.4
 
 _LARGEST_STRAIN = 0.2
 _N_BLOCKS = 16
+_PARALLEL_FROM = 100_000
+"""Atoms times frames below which waking other threads costs more than they bring."""
 
 
 def reduction_of(cell: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -76,8 +78,10 @@ def _nearest_in_plane(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray
     return candidates[best] if lengths[best] < lengths[0] * (1 - 1e-12) else (0, 0)
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def _advance(
+@nb.njit(cache=True, nogil=True)
+def _advance_atoms(
+    first: int,
+    last: int,
     coordinates: Any,
     images: Any,
     to_fraction: Any,
@@ -88,38 +92,48 @@ def _advance(
     out: Any,
     round_steps: bool,
     limit: float,
-) -> NDArray[np.int64]:
+) -> int:
+    """Advance some atoms through all frames; return frame · n_atoms + atom of the first bad step, or -1."""
     n_frames, n_atoms = coordinates.shape[0], coordinates.shape[1]
+    failed = -1
+    g, with_images = image_to_fraction, images.shape[0] > 0
+    for t in range(n_frames):
+        f, h, frame, frame_out = to_fraction[t], cells[t], coordinates[t], out[t]
+        for i in range(first, last):
+            x, y, z = np.float64(frame[i, 0]), np.float64(frame[i, 1]), np.float64(frame[i, 2])
+            u = x * f[0, 0] + y * f[1, 0] + z * f[2, 0]
+            v = x * f[0, 1] + y * f[1, 1] + z * f[2, 1]
+            w = x * f[0, 2] + y * f[1, 2] + z * f[2, 2]
+            if with_images:
+                p, q, r = np.float64(images[t, i, 0]), np.float64(images[t, i, 1]), np.float64(images[t, i, 2])
+                u += p * g[0, 0] + q * g[1, 0] + r * g[2, 0]
+                v += p * g[0, 1] + q * g[1, 1] + r * g[2, 1]
+                w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
+            du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
+            if round_steps:
+                du -= np.rint(du)
+                dv -= np.rint(dv)
+                dw -= np.rint(dw)
+            if not (abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed < 0:
+                failed = t * n_atoms + i
+            fractions[i, 0], fractions[i, 1], fractions[i, 2] = u, v, w
+            positions[i, 0] += du * h[0, 0] + dv * h[1, 0] + dw * h[2, 0]
+            positions[i, 1] += du * h[0, 1] + dv * h[1, 1] + dw * h[2, 1]
+            positions[i, 2] += du * h[0, 2] + dv * h[1, 2] + dw * h[2, 2]
+            frame_out[i, 0], frame_out[i, 1], frame_out[i, 2] = positions[i, 0], positions[i, 1], positions[i, 2]
+    return failed
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _advance(
+    coordinates: Any, images: Any, f: Any, g: Any, h: Any, s: Any, r: Any, out: Any, near: bool, limit: float
+) -> Any:
+    n_atoms = coordinates.shape[1]
     size = (n_atoms + _N_BLOCKS - 1) // _N_BLOCKS
     failed = np.full(_N_BLOCKS, -1, np.int64)
-    with_images = images.shape[0] > 0
     for block in nb.prange(_N_BLOCKS):
         first, last = block * size, min(n_atoms, (block + 1) * size)
-        for t in range(n_frames):
-            f, h, g = to_fraction[t], cells[t], image_to_fraction
-            frame, frame_out = coordinates[t], out[t]
-            for i in range(first, last):
-                x, y, z = np.float64(frame[i, 0]), np.float64(frame[i, 1]), np.float64(frame[i, 2])
-                u = x * f[0, 0] + y * f[1, 0] + z * f[2, 0]
-                v = x * f[0, 1] + y * f[1, 1] + z * f[2, 1]
-                w = x * f[0, 2] + y * f[1, 2] + z * f[2, 2]
-                if with_images:
-                    p, q, r = np.float64(images[t, i, 0]), np.float64(images[t, i, 1]), np.float64(images[t, i, 2])
-                    u += p * g[0, 0] + q * g[1, 0] + r * g[2, 0]
-                    v += p * g[0, 1] + q * g[1, 1] + r * g[2, 1]
-                    w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
-                du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
-                if round_steps:
-                    du -= np.rint(du)
-                    dv -= np.rint(dv)
-                    dw -= np.rint(dw)
-                if not (abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed[block] < 0:
-                    failed[block] = t * n_atoms + i
-                fractions[i, 0], fractions[i, 1], fractions[i, 2] = u, v, w
-                positions[i, 0] += du * h[0, 0] + dv * h[1, 0] + dw * h[2, 0]
-                positions[i, 1] += du * h[0, 1] + dv * h[1, 1] + dw * h[2, 1]
-                positions[i, 2] += du * h[0, 2] + dv * h[1, 2] + dw * h[2, 2]
-                frame_out[i, 0], frame_out[i, 1], frame_out[i, 2] = positions[i, 0], positions[i, 1], positions[i, 2]
+        failed[block] = _advance_atoms(first, last, coordinates, images, f, g, h, s, r, out, near, limit)
     return failed
 
 
@@ -271,7 +285,7 @@ class Unwrapper:
         if chunk.images is not None and not self._unwrapped:
             images = np.ascontiguousarray(chunk.images[first:stop], dtype=np.int64)
         with_images = images.shape[0] > 0
-        failed = _advance(
+        arguments = (
             np.ascontiguousarray(chunk.coordinates[first:stop]),
             images,
             np.ascontiguousarray(to_fraction),
@@ -283,9 +297,14 @@ class Unwrapper:
             not (self._unwrapped or with_images),
             1e6 if self._unwrapped else LARGEST_STEP,
         )
+        n_atoms = len(self._positions)
+        if reduced.shape[0] * n_atoms > _PARALLEL_FROM:
+            failed = _advance(*arguments)
+        else:
+            failed = np.array([_advance_atoms(0, n_atoms, *arguments)])
         if (failed >= 0).any():
             where = int(failed[failed >= 0].min())
-            self._refuse(chunk, cells, first + where // len(self._positions), where % len(self._positions))
+            self._refuse(chunk, cells, first + where // n_atoms, where % n_atoms)
 
     def _check_finite(self, chunk: FrameChunk, t: int) -> None:
         bad = np.flatnonzero(~np.isfinite(chunk.coordinates[t]).all(axis=1))
