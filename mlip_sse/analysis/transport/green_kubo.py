@@ -324,7 +324,7 @@ def _plateau_start(integrals: Array) -> int | None:
             change = integrals[:, 2 * s] - integrals[:, s]
             flat &= bool(abs(change.mean()) < 2 * change.std(ddof=1) / n_blocks**0.5)
         if flat:
-            return min(2 * int(t), (n_lags - 1) // 2)  # doubled: noise lets an early time pass that is a little low
+            return int(min(2 * t, (n_lags - 1) // 2))  # doubled: noise lets an early time pass that is a little low
     return None
 
 

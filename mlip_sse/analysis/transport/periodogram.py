@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlip_sse.errors import InputError
 
-__all__ = ["Ordinates", "periodogram"]
+__all__ = ["Ordinates", "cross_periodogram", "periodogram"]
 
 Array = NDArray[np.float64]
 
@@ -81,6 +81,28 @@ def periodogram(series: ArrayLike, spacing_fs: float) -> Ordinates:
         shapes=shapes,
         edges=edges,
     )
+
+
+def cross_periodogram(series: ArrayLike, spacing_fs: float, edges: NDArray[np.intp]) -> Array:
+    """Return the real part of the cross-periodograms of several series in the bins of an `Ordinates`.
+
+    Parameters
+    ----------
+    series : (n_series, n_frames, d)
+    spacing_fs
+        Time between frames in fs.
+    edges : (n_bins + 1,) first ordinate of each bin
+
+    Returns
+    -------
+    (n_series, n_series, n_bins) unit of the series squared times fs, mean over components
+    """
+    values = np.asarray(series, dtype=np.float64)
+    n_frames, d = values.shape[1:]
+    amplitudes = np.fft.rfft(values, axis=1)[:, : edges[-1]]
+    products = np.einsum("akc,bkc->abk", amplitudes, amplitudes.conj()).real * (spacing_fs / (n_frames * d))
+    binned: Array = np.add.reduceat(products, edges[:-1], axis=2) / np.diff(edges)
+    return binned
 
 
 def _bin_edges(first: int, stop: int) -> NDArray[np.intp]:

@@ -40,8 +40,10 @@ __all__ = [
     "Candidates",
     "SpectralDensity",
     "average_candidates",
+    "candidate_moments",
     "candidate_weights",
     "fit_candidates",
+    "intercept_kernel",
     "zero_frequency_density",
 ]
 
@@ -208,13 +210,24 @@ def candidate_weights(candidates: Candidates) -> Array:
 def average_candidates(candidates: Candidates, weights: Array) -> tuple[Array, Array]:
     """Average ln S(0) over candidates.
 
-    Var(Σ w_i b_i) = Σ_ij w_i w_j min(v_i, v_j), the variance of nested maximum-likelihood fits, plus the excess of the
-    weighted spread of the b_i over what that covariance lets one expect.
-
     Returns
     -------
     (n_series,), (n_series,)
-        ln S(0) and its variance.
+        ln S(0), and its variance: that of the mean, plus what the candidates disagree beyond it.
+    """
+    mean, nested, excess = candidate_moments(candidates, weights)
+    return mean, nested + np.maximum(0.0, excess)
+
+
+def candidate_moments(candidates: Candidates, weights: Array) -> tuple[Array, Array, Array]:
+    """Return the mean over candidates, its variance, and the spread of the candidates beyond what that lets one expect.
+
+    Var(Σ w_i b_i) = Σ_ij w_i w_j min(v_i, v_j), since nested maximum-likelihood fits have the smaller variance as their
+    covariance; the expected spread is Σ w_i v_i minus that.
+
+    Returns
+    -------
+    (n_series,), (n_series,), (n_series,)
     """
     values, v = candidates.log_values, candidates.variances
     mean = (weights * values).sum(axis=0)
@@ -223,8 +236,25 @@ def average_candidates(candidates: Candidates, weights: Array) -> tuple[Array, A
     not_smaller = np.cumsum(w[::-1], axis=0)[::-1]
     nested = (w * v_sorted * (2 * not_smaller - w)).sum(axis=0)
     spread = (weights * (values - mean) ** 2).sum(axis=0)
-    expected_spread = (w * v_sorted).sum(axis=0) - nested
-    return mean, nested + np.maximum(0.0, spread - expected_spread)
+    return mean, nested, spread - ((w * v_sorted).sum(axis=0) - nested)
+
+
+def intercept_kernel(ordinates: Ordinates, series: int, order: int, size: int) -> tuple[Array, Array]:
+    """Return the linear weights of the ordinates in S(0), and the shape S(f)/S(0) they apply to.
+
+    At the maximum of the likelihood S(0) = Σ_k w_k I_k / g_k with Σ w_k = 1 and g the fitted shape of this series.
+
+    Returns
+    -------
+    (size,), (size,)
+        w and g.
+    """
+    kappa, x = ordinates.shapes[:size], ordinates.xi[:size]
+    basis = _chebyshev(x, order)
+    start = _chebyshev(np.array([0.0]), order, x[0], x[-1])[0]
+    b, log_model = _fit_log_polynomial(ordinates.densities[series : series + 1, :size], kappa, basis)
+    weights = np.linalg.solve((basis.T * kappa) @ basis, start) @ (basis.T * kappa)
+    return weights, np.exp(log_model[0] - b[0] @ start)
 
 
 def _largest_deviance(expected: float, variance: float, n_fitted: int) -> float:
