@@ -173,7 +173,7 @@ def _table(path: Path, stream: BinaryIO, head: bytes, frame: int) -> _Table | No
         if not head.endswith(b"\n"):
             return None
         raise FormatError(
-            f"{path}: frame {frame} begins with {head[:40].decode('latin-1')!a}, expected its number of atoms"
+            f"{path}: frame {frame} begins with {head.strip()[:40].decode('latin-1')!a}, expected its number of atoms"
         )
     n_atoms = int(head)
     comment = _line(stream, path)

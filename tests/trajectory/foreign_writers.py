@@ -15,10 +15,11 @@ SYMBOLS = ["Li"] * 5 + ["P"] * 2 + ["S"] * 6
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A random walk in a breathing triclinic cell: unwrapped and wrapped coordinates, velocities, cells."""
+    """A random walk in a breathing triclinic cell: unwrapped and wrapped coordinates, images, velocities, cells."""
 
     unwrapped: NDArray[np.float64]
     wrapped: NDArray[np.float64]
+    images: NDArray[np.int64]
     velocities: NDArray[np.float64]
     cells: NDArray[np.float64]
 
@@ -37,7 +38,8 @@ def make_run(n_frames: int = 12, seed: int = 7) -> Run:
     fractional = np.cumsum(steps, axis=0)
     increments = np.einsum("tad,tdc->tac", steps, cells)
     wrapped = np.einsum("tad,tdc->tac", fractional - np.floor(fractional), cells)
-    return Run(np.cumsum(increments, axis=0), wrapped, increments / SPACING_FS, cells)
+    images = np.floor(fractional).astype(np.int64)
+    return Run(np.cumsum(increments, axis=0), wrapped, images, increments / SPACING_FS, cells)
 
 
 def by_mdanalysis(path: Path, run: Run, velocities: bool = False, **options: object) -> Path:

@@ -168,8 +168,12 @@ def write_outcar(path: Path, run: Run, thermostat: bool = True) -> Path:
             "    total drift:                                0.000000      0.000000      0.000000",
         ]
         lines += [
+            "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)",
+            "  ---------------------------------------------------",
             "  free  energy   TOTEN  =       -20.00000000 eV",
-            "  energy  without entropy=      -20.0  energy(sigma->0) =      -20.0",
+            "",
+            "  energy  without entropy=      -20.00000000  energy(sigma->0) =      -20.00000000",
+            "",
         ]
     path.write_text("\n".join(lines) + "\n")
     return path
