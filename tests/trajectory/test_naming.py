@@ -22,9 +22,9 @@ def test_a_structure_file_names_the_atoms(name: str, run: Run, tmp_path: Path) -
 
 def test_mdanalysis_reads_what_ase_cannot(tmp_path: Path) -> None:
     path = tmp_path / "run.mol2"
-    atoms = "\n".join(f"{n} {s}{n} 0.0 0.0 {n}.0 {s} 1 RES 0.0" for n, s in enumerate(["Li", "S", "S"], start=1))
+    atoms = "\n".join(f"{n} {s}{n} 0.0 0.0 {n}.0 {s}.3 1 RES 0.0" for n, s in enumerate(["C", "O", "O"], start=1))
     path.write_text(f"@<TRIPOS>MOLECULE\nrun\n3 0 0 0 0\nSMALL\nUSER_CHARGES\n@<TRIPOS>ATOM\n{atoms}\n")
-    assert list(name_atoms(SOMEWHERE, 3, "XTC", None, path)) == ["Li", "S", "S"]
+    assert list(name_atoms(SOMEWHERE, 3, "XTC", None, path)) == ["C", "O", "O"]
 
 
 def test_wrong_names_are_one_line(tmp_path: Path) -> None:

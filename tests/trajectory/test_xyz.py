@@ -49,7 +49,7 @@ def test_cells_are_matched_by_step(path: Path) -> None:
     cell_file.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")  # any order
     assert Trajectory.read(path).n_frames == 12
     cell_file.write_text("\n".join(lines[:6]) + "\n")
-    with pytest.raises(FormatError, match="frame 5 has step 50, PROJECT-1.cell has no cell for it"):
+    with pytest.raises(FormatError, match=r"frame 5 has step 50, PROJECT-1\.cell has no cell for it"):
         Trajectory.read(path)
     cell_file.write_text("\n".join(lines).replace("9.0000000000", "9.0000oo0000"))
     with pytest.raises(FormatError, match="line 2 is not made of numbers"):
