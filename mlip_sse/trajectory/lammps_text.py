@@ -73,9 +73,7 @@ def open_lammps_text(
     if reader.units_assumed:
         notes.append(f"{path}: LAMMPS units taken as metal")
     return FrameSource(
-        chunks=stream_frames(
-            path, window, _layout(columns, reader, identifiers, order, words), reader.header, notes, final_newline=True
-        ),
+        chunks=stream_frames(path, window, _layout(columns, reader, identifiers, order, words), reader.header, notes),
         n_atoms=reader.n_atoms,
         species=_species(path, columns, table, order, species, masses),
         coordinates=columns.coordinates,

@@ -71,7 +71,6 @@ class TextWindow:
         self.start = 0
         self.filled = 0
         self.at_end = False
-        self.ends_in_line = False
         self._allocate(_window_size(stream) if size is None else size)
 
     def _allocate(self, size: int) -> None:
@@ -101,8 +100,6 @@ class TextWindow:
                 self.at_end = True
                 break
             self.filled += count
-        if self.at_end and self.filled and self.data[self.filled - 1] != 10:
-            self.ends_in_line = True
         self.data[self.filled] = 10
         return self.filled > len(left)
 
@@ -137,7 +134,6 @@ class _Reading:
     window: TextWindow
     layout: RowLayout
     read_header: HeaderReader
-    final_newline: bool
     notes: list[str]
     n_frames: int = 0
     pending: list[FrameHeader] = field(default_factory=list)
@@ -149,8 +145,6 @@ def stream_frames(
     layout: RowLayout,
     read_header: HeaderReader,
     notes: list[str],
-    *,
-    final_newline: bool = True,
 ) -> Iterator[FrameChunk]:
     """Yield the frames of a window's file, a window at a time, from the window's start.
 
@@ -158,10 +152,8 @@ def stream_frames(
     ----------
     notes
         Receives a sentence when the last frame is cut off and dropped.
-    final_newline
-        Whether the writer ends its last line, so that a file that does not is cut off.
     """
-    reading = _Reading(path, window, layout, read_header, final_newline, notes)
+    reading = _Reading(path, window, layout, read_header, notes)
     while True:
         position, cut = _index(reading)
         if reading.pending:
@@ -191,13 +183,11 @@ def _index(reading: _Reading) -> tuple[int, bool]:
             raise
         if header is None:
             return position, True
-        # the newline that the window adds counts only where a last line without one is taken as whole
-        stop = window.filled + (window.at_end and window.ends_in_line and not reading.final_newline)
-        end, _ = skip_lines(window.array, header.rows, n_rows, stop)
+        end, _ = skip_lines(window.array, header.rows, n_rows, window.filled)
         if end < 0:
             return position, True
         reading.pending.append(header)
-        position = min(end, window.filled)
+        position = end
 
 
 def _end_of_file(reading: _Reading, position: int) -> None:
@@ -216,6 +206,8 @@ def _end_of_file(reading: _Reading, position: int) -> None:
                 f"another; the file is damaged there: cut it before that frame, or copy it again"
             )
         what = f"frame {frame} holds {n_lines} of {reading.layout.n_atoms} atoms"
+        if n_lines == reading.layout.n_atoms - 1:
+            what += ", or the last number is cut short, for its line has no end"
     if frame == 0:
         raise FormatError(f"{reading.path}: no complete frame: {what}; give the whole file")
     note = f"{reading.path}: cut off at its end ({what}): that last frame is dropped, {frame} are kept"

@@ -46,7 +46,7 @@ def open_xdatcar(path: Path, species: Sequence[str] | None = None) -> FrameSourc
     if first is None:
         raise FormatError(f"{path}: no complete frame: the file ends within the first header; give the whole file")
     notes: list[str] = []
-    chunks = stream_frames(path, window, reader.layout(window, first), reader.header, notes, final_newline=False)
+    chunks = stream_frames(path, window, reader.layout(window, first), reader.header, notes)
     return FrameSource(
         chunks=chunks,
         n_atoms=reader.n_atoms,

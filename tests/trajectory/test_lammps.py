@@ -329,7 +329,7 @@ def test_atoms_without_ids_are_noted(tmp_path: Path) -> None:
     trajectory = Trajectory.read(path, species=SPECIES, timestep_fs=1.0)
     assert any("no id column" in operation for operation in trajectory.provenance.operations)
     path.write_text(frame(0, rows, header) + frame(10, "1 1 1 1\n2 9 9 9\n1 5 5 5\n", header))
-    with pytest.raises(FormatError, match="frame 1, atom 1 .counted from 0.: the atom's type or element is another"):
+    with pytest.raises(FormatError, match=r"frame 1, atom 1 .counted from 0.: the atom's type or element is another"):
         Trajectory.read(path, species=SPECIES, timestep_fs=1.0)
 
 
