@@ -7,13 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlip_sse.analysis.transport.transport import Transport
     from mlip_sse.potentials.contract import load_potential
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Trajectory", "load_potential"]
+__all__ = ["Trajectory", "Transport", "load_potential"]
 
 _HOME = {
     "Trajectory": "mlip_sse.trajectory.model",
+    "Transport": "mlip_sse.analysis.transport.transport",
     "load_potential": "mlip_sse.potentials.contract",
 }
 
