@@ -1,11 +1,11 @@
 """Measure one call in this process: CPU seconds, wall time, the busiest thread and peak memory."""
 
 import dataclasses
-import statistics
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.registry import Run
 
@@ -16,35 +16,32 @@ _POLL_S = 0.005
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a call cost.
+    """What the repeats of a call cost, one number a repeat.
 
     Parameters
     ----------
     cpu_s
-        Median CPU seconds over all threads: what a busy machine does not change much.
-    cpu_best_s
-        Least CPU seconds of a repeat.
-    wall_best_s
-        Least wall time of a repeat.
+        CPU seconds over all threads.
+    wall_s
+        Seconds by the clock.
     busiest_thread_s
-        Least, over the repeats, of the CPU seconds of the busiest thread: the wall time on a machine that is idle.
+        CPU seconds of the busiest thread.
     memory_mib
         Peak resident memory above that before the first call.
-    n_repeats
-        Repeats after a first call that is not counted, or 0 where that took so long that it is the measurement.
+    first_only
+        Whether the first call, which is not counted otherwise, took the whole budget and is the measurement.
     check
         The value that the call returned.
     """
 
-    cpu_s: float
-    cpu_best_s: float
-    wall_best_s: float
-    busiest_thread_s: float
+    cpu_s: list[float]
+    wall_s: list[float]
+    busiest_thread_s: list[float]
     memory_mib: float
-    n_repeats: int
+    first_only: bool
     check: float
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields."""
         return dataclasses.asdict(self)
 
@@ -68,16 +65,8 @@ def measure(run: Run, n_repeats: int, budget_s: float) -> Measurement:
         while len(repeats) < n_repeats and time.perf_counter() - began < budget_s:
             _, *cost = _once(run)
             repeats.append(cost)
-    cpu, wall, busiest = zip(*(repeats or [first]), strict=True)
-    return Measurement(
-        cpu_s=statistics.median(cpu),
-        cpu_best_s=min(cpu),
-        wall_best_s=min(wall),
-        busiest_thread_s=min(busiest),
-        memory_mib=memory.peak_mib,
-        n_repeats=len(repeats),
-        check=check,
-    )
+    cpu, wall, busiest = (list(costs) for costs in zip(*(repeats or [first]), strict=True))
+    return Measurement(cpu, wall, busiest, memory.peak_mib, not repeats, check)
 
 
 def _once(run: Run) -> tuple[float, float, float, float]:

@@ -1,6 +1,7 @@
 """Tables of measurements, in Markdown that is also readable on a terminal."""
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ class Row:
     @property
     def measured(self) -> bool:
         """Whether there are numbers."""
-        return "cpu_s" in self.result
+        return "check" in self.result
 
     @property
     def failed(self) -> bool:
@@ -30,19 +31,29 @@ class Row:
 
     @property
     def cpu_s(self) -> float:
-        """Median CPU seconds."""
-        return float(self.result["cpu_s"])
+        """Median CPU seconds: what a busy machine does not change much."""
+        return float(statistics.median(self.result["cpu_s"]))
 
     @property
     def label(self) -> str:
-        """Name and version."""
+        """Name, version, and whether it was too slow to repeat."""
         found = self.result.get("version")
-        return self.case.name if found is None or self.case.package == OURS else f"{self.case.name} ({found})"
+        once = ", first call only" if self.result["first_only"] else ""
+        peer = "" if found is None or self.case.package == OURS else f" ({found})"
+        return self.case.name + peer + once
 
     @property
     def reason(self) -> str:
         """Why there are no numbers."""
         return f"failed, {self.result['error']}" if self.failed else f"skipped, {self.result['skipped']}"
+
+    def joined(self, other: "Row") -> "Row":
+        """Return the row with the repeats of another round added; one that failed makes the whole row fail."""
+        if not (self.measured and other.measured):
+            return self if not self.measured else other
+        lists = {key: value + other.result[key] for key, value in self.result.items() if isinstance(value, list)}
+        highest = max(self.result["memory_mib"], other.result["memory_mib"])
+        return Row(self.case, self.threads, {**self.result, **lists, "memory_mib": highest})
 
     def to_dict(self) -> dict[str, object]:
         """Return everything that is known of the row."""
@@ -87,12 +98,12 @@ def _cores(group: str, size: int, rows: list[Row]) -> tuple[list[str], list[list
         for two in rows:
             if one.case is two.case and (one.threads, two.threads) == (1, 2):
                 same = "to the bit" if one.result["check"] == two.result["check"] else "NO"
-                body.append([one.label, *_ratio(one, two, "wall_best_s"), *_ratio(one, two, "busiest_thread_s"), same])
+                body.append([one.label, *_ratio(one, two, "wall_s"), *_ratio(one, two, "busiest_thread_s"), same])
     return header, body
 
 
 def _ratio(one: Row, two: Row, quantity: str) -> list[str]:
-    alone, shared = float(one.result[quantity]), float(two.result[quantity])
+    alone, shared = min(one.result[quantity]), min(two.result[quantity])
     return [f"{alone:.3f}", f"{shared:.3f}", f"{alone / shared:.2f}"]
 
 
