@@ -78,6 +78,8 @@ class FrameStore:
             raise InputError("this store has been finished already; make another")
         self._file.flush()
         mapped: NDArray[np.floating] = np.memmap(self._file, dtype=self._dtype, mode="r", shape=shape)
+        self._file.close()  # the map keeps what it maps
+        self._file = None
         return mapped
 
     def _spill(self) -> None:

@@ -32,6 +32,9 @@ LARGEST_STEP = 0.4
 """Largest allowed step between frames in reduced cell vectors."""
 
 _LARGEST_STRAIN = 0.2
+_FARTHEST = 1e6
+"""Cell vectors from the origin beyond which a coordinate is damage, not diffusion."""
+
 _N_BLOCKS = 16
 _PARALLEL_FROM = 100_000
 """Atoms times frames below which waking other threads costs more than they bring."""
@@ -111,6 +114,8 @@ def _advance_atoms(
                 w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
             du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
             if round_steps:
+                if abs(du) + abs(dv) + abs(dw) > _FARTHEST:
+                    du = np.inf  # beyond 2^53 every difference would round to no step at all
                 du -= np.rint(du)
                 dv -= np.rint(dv)
                 dw -= np.rint(dw)
@@ -227,6 +232,7 @@ class Unwrapper:
         self._with_images = chunk.images is not None and not self._unwrapped
         if chunk.images is not None and not self._unwrapped:
             own = own + chunk.images[0]
+        self._check_near(own, 0)
         self._fractions = own @ np.linalg.inv(self.reduction)
         self._cell = cell
 
@@ -295,7 +301,7 @@ class Unwrapper:
             self._positions,
             out[first:stop],
             not (self._unwrapped or with_images),
-            1e6 if self._unwrapped else LARGEST_STEP,
+            _FARTHEST if self._unwrapped else LARGEST_STEP,
         )
         n_atoms = len(self._positions)
         if reduced.shape[0] * n_atoms > _PARALLEL_FROM:
@@ -314,8 +320,19 @@ class Unwrapper:
                 "run has blown up: cut it before that frame"
             )
 
+    def _check_near(self, own: NDArray[np.float64], t: int) -> None:
+        far = np.flatnonzero(np.abs(own).max(axis=1) > _FARTHEST)
+        if far.size:
+            raise FormatError(
+                f"{self.label}: frame {self.frame + t}, {self._describe(int(far[0]))}: lies "
+                f"{np.abs(own[far[0]]).max():.1e} cell vectors away; it is damaged or has blown up: cut it "
+                "before that frame"
+            )
+
     def _refuse(self, chunk: FrameChunk, cells: NDArray[np.float64], t: int, atom: int) -> NoReturn:
         self._check_finite(chunk, t)
+        frame = np.asarray(chunk.coordinates[t], dtype=np.float64)
+        self._check_near(frame if self._fractional else frame @ np.linalg.inv(cells[t]), t)
         where = f"{self.label}: frame {self.frame + t}, {self._describe(atom)}"
         if chunk.images is not None and not self._unwrapped and t > 0:
             pair = chunk.coordinates[t - 1 : t + 1, atom].astype(np.float64)
