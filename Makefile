@@ -6,6 +6,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_TEMPERATURES := 900 1050 1200 1400
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NUMBA_NUM_THREADS ?= 2
 
@@ -25,7 +26,10 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	@touch $(STAMP)
 
 demo: env
-	$(BIN)/mlip-sse demo
+	$(BIN)/mlip-sse simulate molten_licl --out demo
+	$(BIN)/mlip-sse analyze transport $(foreach t,$(DEMO_TEMPERATURES),demo/$(t)K/production.lammpstrj --temperature $(t)) \
+		--mobile Li --mobile Cl --reference barycentric --out demo/transport
+	@echo "The trajectories lie in demo/, the table, the numbers and the plots in demo/transport/."
 
 test: env lint types floors docs unit
 
