@@ -21,6 +21,10 @@ _SAME_FRAME = 1e-4
 """Largest difference in Å between two frames that are one, written twice."""
 
 
+_SPEED_OF_LIGHT = 2997.92458
+"""In Å/fs."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """What is kept of the frames, and where.
@@ -240,11 +244,10 @@ class _Stored:
         self.cells.append(np.asarray(chunk.cells, dtype=np.float64)[which])
         if self.velocities is None:
             return
-        if chunk.velocities is None or not np.isfinite(chunk.velocities).all():
+        if chunk.velocities is None or not (np.abs(chunk.velocities) < _SPEED_OF_LIGHT).all():
             raise FormatError(
-                f"{self.unwrapper.label}: velocities are missing or not finite before frame {self.unwrapper.frame}; "
-                f"read "
-                "with velocities=False"
+                f"{self.unwrapper.label}: velocities are missing, not finite or beyond the speed of light before frame "
+                f"{self.unwrapper.frame}; read with velocities=False"
             )
         self.velocities.keep(chunk.velocities[which])
 

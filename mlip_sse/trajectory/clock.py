@@ -12,12 +12,17 @@ from mlip_sse.trajectory.frames import FrameChunk, FrameSource
 __all__ = ["Clock", "take"]
 
 
+_SINGLE_PRECISION = float(np.finfo(np.float32).eps)
+"""Many formats keep times with this relative resolution."""
+
+
 @dataclass
 class _EvenSeries:
     """Numbers that must advance by the same amount from frame to frame; a frame that repeats its number is left out."""
 
     label: str
     unit: str
+    resolution: float = 0.0
     n_seen: int = 0
     n_kept: int = 0
     first: float = 0.0
@@ -41,7 +46,7 @@ class _EvenSeries:
         if self.n_seen == 0:
             self.first = self.last = float(values[0])
         changes = np.diff(values, prepend=self.last)
-        slack = 1e-6 * np.abs(values)  # files with times in float32
+        slack = self.resolution * np.abs(values)
         kept = np.abs(changes) > slack
         kept[0] |= self.n_seen == 0
         moved = np.flatnonzero(kept)[int(self.n_seen == 0) :]
@@ -87,7 +92,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.steps = _EvenSeries(self.label, "step")
-        self.times = _EvenSeries(self.label, "time in fs")
+        self.times = _EvenSeries(self.label, "time in fs", _SINGLE_PRECISION)
 
     def check(self, chunk: FrameChunk) -> FrameChunk:
         """Return the chunk without frames that repeat the one before.

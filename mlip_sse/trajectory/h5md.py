@@ -230,7 +230,8 @@ class _Reader:
         size = frames_per_chunk(self.n_atoms)
         for start in range(0, self.n_frames, size):
             stop = min(start + size, self.n_frames)
-            with self._explained(f"frames {start} to {stop - 1}"):
+            # what is not finite in a damaged file is refused by name later
+            with self._explained(f"frames {start} to {stop - 1}"), np.errstate(invalid="ignore", over="ignore"):
                 positions = self._positions[start:stop] * self._length
                 images = None if self.images is None else self.images[start:stop].astype(np.int64)
                 velocities = None if self._velocities is None else self._velocities[start:stop] * self._velocity

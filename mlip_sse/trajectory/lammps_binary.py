@@ -179,11 +179,19 @@ def _chunk(
     return FrameChunk(
         coordinates,
         np.array([frame.cell for frame in frames]),
-        None if columns.image is None else tables[:, :, list(columns.image)].astype(np.int64),
+        None if columns.image is None else _whole(path, n_done, tables[:, :, list(columns.image)]),
         None if columns.velocity is None else tables[:, :, list(columns.velocity)] * units.velocity,
         times,
         np.array([frame.step for frame in frames], dtype=np.int64),
     )
+
+
+def _whole(path: Path, n_done: int, images: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return image flags, which the file keeps as floating-point numbers, as the whole numbers they are."""
+    good = (np.abs(images) < 2.0**31).all(axis=(1, 2))
+    if not good.all():
+        raise FormatError(f"{path}: frame {n_done + int(np.argmin(good))} has an impossible image flag; it is damaged")
+    return images.astype(np.int64)
 
 
 def _frames(path: Path, stream: BinaryIO, notes: list[str]) -> Iterator[_Frame]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mlip_sse.errors import FormatError
+from mlip_sse.trajectory.clock import Clock
 from mlip_sse.trajectory.even_times import StoredTimes
+from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
 from mlip_sse.trajectory.unit_words import (
     angle_in_degrees,
     length_in_angstrom,
@@ -56,3 +58,11 @@ def test_units_in_words(unit: str) -> None:
 def test_unknown_units_are_refused(call: object) -> None:
     with pytest.raises(FormatError, match="has the unit 'furlong', expected"):
         call("furlong", "there")
+
+
+def test_steps_are_exact_however_large() -> None:
+    clock = Clock("run.dump", FrameSource(iter(()), 1, None, Coordinates.CARTESIAN_UNKNOWN, timestep_fs=1.0))
+    steps = 3_000_000_000 + 100 * np.arange(50)  # 1e-6 of a step, as for rounded times, would be 3000 steps
+    chunk = FrameChunk(np.zeros((50, 1, 3)), np.tile(np.eye(3), (50, 1, 1)), steps=steps)
+    assert len(clock.check(chunk).cells) == 50
+    assert clock.spacing_fs == 100.0
