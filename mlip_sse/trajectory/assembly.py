@@ -114,8 +114,7 @@ class Assembly:
             found = 0 if stored is None else stored.positions.n_frames
             raise FormatError(
                 f"{self._label}: {('no frame', 'only one frame')[found]} in {asked} of the {self._n_seen} that were "
-                f"read; a "
-                "trajectory needs at least two"
+                "read; a trajectory needs at least two"
             )
         if stored.claim is not None:
             stored.claim.verify(self._label)
@@ -157,8 +156,7 @@ class Assembly:
         if self._spacing_fs is not None and abs(spacing - self._spacing_fs) > 1e-3 * self._spacing_fs:
             raise FormatError(
                 f"{self._label}: frames are {spacing:g} fs apart, {self._spacing_fs:g} fs in the file before; files "
-                f"of one "
-                "list must have the same spacing"
+                "of one list must have the same spacing"
             )
         self._spacing_fs = spacing
 
@@ -173,8 +171,7 @@ class Assembly:
             if found != expected and found > advance:  # a count that begins anew cannot be checked
                 raise FormatError(
                     f"{self._label}: begins at step {found}, expected {expected:.0f} to continue the file before; "
-                    f"files of "
-                    "one list must follow each other without gap or overlap"
+                    "files of one list must follow each other without gap or overlap"
                 )
         return chunk
 
@@ -246,8 +243,8 @@ class _Stored:
             return
         if chunk.velocities is None or not (np.abs(chunk.velocities) < _SPEED_OF_LIGHT).all():
             raise FormatError(
-                f"{self.unwrapper.label}: velocities are missing, not finite or beyond the speed of light before frame "
-                f"{self.unwrapper.frame}; read with velocities=False"
+                f"{self.unwrapper.label}: velocities are missing, not finite or beyond the speed of light before "
+                f"frame {self.unwrapper.frame}; read with velocities=False"
             )
         self.velocities.keep(chunk.velocities[which])
 

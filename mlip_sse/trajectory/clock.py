@@ -64,10 +64,8 @@ class _EvenSeries:
     def _refuse(self, values: NDArray[np.float64], changes: NDArray[np.float64], at: int) -> None:
         raise FormatError(
             f"{self.label}: frame {self.n_seen + at}: {self.unit} {values[at]:.10g} comes {changes[at]:.10g} after "
-            f"the frame "
-            f"before, expected {abs(self.expected or 0.0):.10g}; frames must be evenly spaced: pick an even part "
-            f"with start= "
-            "and stop=, or cut the overlap of restarted runs"
+            f"the frame before, expected {abs(self.expected or 0.0):.10g}; frames must be evenly spaced: pick an "
+            "even part with start= and stop=, or cut the overlap of restarted runs"
         )
 
 
@@ -131,8 +129,8 @@ class Clock:
         if own is None or self.given_spacing_fs is None or abs(own - self.given_spacing_fs) <= 1e-3 * own:
             return None
         return (
-            f"{self.label}: frames are {own:g} fs apart by the file, {self.given_spacing_fs:g} fs as given; the given "
-            "spacing is used"
+            f"{self.label}: frames are {own:g} fs apart by the file, {self.given_spacing_fs:g} fs as given; the "
+            "given spacing is used"
         )
 
     def _own_spacing(self) -> float | None:

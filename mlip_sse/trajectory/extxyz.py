@@ -92,14 +92,12 @@ class _HeaderReader:
         if n_atoms != self.n_atoms:
             raise FormatError(
                 f"{self.path}: frame {frame} has {n_atoms} atoms, the first had {self.n_atoms}; every frame must "
-                f"hold the same "
-                "atoms"
+                "hold the same atoms"
             )
         if properties != self.properties:
             raise FormatError(
                 f"{self.path}: frame {frame} has Properties={_text(properties)}, the first had "
-                f"{_text(self.properties)}; "
-                "every frame must have the same"
+                f"{_text(self.properties)}; every frame must have the same"
             )
         return FrameHeader(match.end(), self._read_cell(comment, frame), time_fs=self._read_time(comment, frame))
 
@@ -108,7 +106,7 @@ class _HeaderReader:
         if lattice is None:
             raise FormatError(
                 f"{self.path}: frame {frame} has no Lattice; a cell is needed to unwrap: write extended XYZ with "
-                f"Lattice="
+                "Lattice="
             )
         if self._cell is None or lattice != self._lattice:
             words = re.sub(rb"[\[\],]", b" ", lattice).split()
@@ -123,7 +121,7 @@ class _HeaderReader:
             if cell.size != 9 or not np.isfinite(cell).all() or abs(float(np.linalg.det(cell.reshape(3, 3)))) < 1e-9:
                 raise FormatError(
                     f"{self.path}: frame {frame}: Lattice={_text(lattice)} is no cell; expected nine numbers, three "
-                    f"vectors"
+                    "vectors"
                 )
             self._lattice, self._cell = lattice, cell.reshape(3, 3)
         return self._cell
@@ -144,8 +142,7 @@ class _HeaderReader:
             return None
         raise FormatError(
             f"{self.path}: frame {frame}: expected the number of atoms and a comment line, found "
-            f"{_text(first[:60])}; the file "
-            "is damaged there, or a frame has more atoms than it says"
+            f"{_text(first[:60])}; the file is damaged there, or a frame has more atoms than it says"
         )
 
 

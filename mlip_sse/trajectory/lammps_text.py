@@ -121,8 +121,8 @@ class _HeaderReader:
             return self._unread(window, position, frame)
         if int(match["atoms"]) != self.n_atoms:
             raise FormatError(
-                f"{self.path}: frame {frame} has {int(match['atoms'])} atoms, the first had {self.n_atoms}; "
-                "every frame must hold the same atoms"
+                f"{self.path}: frame {frame} has {int(match['atoms'])} atoms, the first had {self.n_atoms}; every "
+                "frame must hold the same atoms"
             )
         if match["columns"] != self._column_line:
             raise FormatError(
@@ -154,9 +154,8 @@ class _HeaderReader:
         for axis, word in zip("xyz", words, strict=False):
             if b"s" in word or b"m" in word:
                 raise FormatError(
-                    f"{self.path}: frame {frame}: the box is shrink-wrapped along {axis} ({word.decode('latin-1')}), "
-                    f"its size "
-                    "means nothing; run with a fixed boundary (f or p)"
+                    f"{self.path}: frame {frame}: the box is shrink-wrapped along {axis} "
+                    f"({word.decode('latin-1')}), its size means nothing; run with a fixed boundary (f or p)"
                 )
         numbers = _numbers(self.path, [word for row in rows for word in row], f"frame {frame}: box bounds")
         cell, origin = box_from_bounds(kind, numbers.reshape(3, width))
@@ -169,8 +168,8 @@ class _HeaderReader:
         if header_is_cut(window, position) or (window.at_end and _may_begin_header(window, position)):
             return None
         raise FormatError(
-            f"{self.path}: frame {frame}: expected a frame that begins with ITEM: TIMESTEP, found {_text(rest[:40])}; "
-            "the file is damaged there, or a frame has more atoms than it says"
+            f"{self.path}: frame {frame}: expected a frame that begins with ITEM: TIMESTEP, found "
+            f"{_text(rest[:40])}; the file is damaged there, or a frame has more atoms than it says"
         )
 
 

@@ -210,8 +210,8 @@ class Trajectory:
         formula = "".join(f"{symbol}{count}" for symbol, count in zip(symbols, counts, strict=True))
         at = "" if self.temperature_k is None else f" at {self.temperature_k:g} K"
         return (
-            f"<Trajectory {formula}: {self.n_frames} frames of {self.n_atoms} atoms, {self.frame_spacing_fs:g} fs apart"
-            f"{at}, reference {self.reference}>"
+            f"<Trajectory {formula}: {self.n_frames} frames of {self.n_atoms} atoms, {self.frame_spacing_fs:g} fs "
+            f"apart{at}, reference {self.reference}>"
         )
 
     @property

@@ -81,7 +81,6 @@ def _framework(trajectory: "Trajectory", present: list[str], mobile: Sequence[st
     if not rest:
         raise InputError(
             f"there is no framework: every atom is of a mobile species ({', '.join(mobile)}); use reference "
-            f"'barycentric' or "
-            "'none'"
+            "'barycentric' or 'none'"
         )
     return rest, f"framework:{','.join(rest)}"

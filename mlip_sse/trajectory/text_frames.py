@@ -203,7 +203,7 @@ def _end_of_file(reading: _Reading, position: int) -> None:
         if _holds_header(reading, header.rows):
             raise FormatError(
                 f"{reading.path}: frame {frame} has fewer than {reading.layout.n_atoms} atoms and is followed by "
-                f"another; the file is damaged there: cut it before that frame, or copy it again"
+                "another; the file is damaged there: cut it before that frame, or copy it again"
             )
         what = f"frame {frame} holds {n_lines} of {reading.layout.n_atoms} atoms"
         if n_lines == reading.layout.n_atoms - 1:
@@ -238,10 +238,21 @@ def _parse(reading: _Reading) -> FrameChunk:
     if layout.velocities is not None:
         velocities = values[:, :, layout.velocities : layout.velocities + 3] * layout.velocity_unit
     if layout.images is not None:
-        images = values[:, :, layout.images : layout.images + 3].astype(np.int64)
+        images = _whole_flags(reading, values[:, :, layout.images : layout.images + 3])
     times = None if frames[0].time_fs is None else np.array([frame.time_fs for frame in frames], dtype=np.float64)
     steps = None if frames[0].step is None else np.array([frame.step for frame in frames], dtype=np.int64)
     return FrameChunk(coordinates, cells, images, velocities, times, steps)
+
+
+def _whole_flags(reading: _Reading, flags: NDArray[np.float64]) -> NDArray[np.int64]:
+    good = ((np.abs(flags) < 2.0**31) & (flags == np.rint(flags))).all(axis=2)
+    if not good.all():
+        frame, atom = (int(where) for where in np.argwhere(~good)[0])
+        raise FormatError(
+            f"{reading.path}: frame {reading.n_frames + frame}, atom {atom} (counted from 0): its image flags are "
+            f"{flags[frame, atom].tolist()}, expected whole numbers; the file is damaged there"
+        )
+    return flags.astype(np.int64)
 
 
 def _refuse(reading: _Reading, index: int, status: NDArray[np.int64]) -> NoReturn:

@@ -35,6 +35,9 @@ _LARGEST_STRAIN = 0.2
 _FARTHEST = 1e6
 """Cell vectors from the origin beyond which a coordinate is damage, not diffusion."""
 
+_LARGEST_JUMP = 2.5
+"""Largest difference of wrapped coordinates in the file's cell vectors before the nearest image is taken."""
+
 _N_BLOCKS = 16
 _PARALLEL_FROM = 100_000
 """Atoms times frames below which waking other threads costs more than they bring."""
@@ -95,6 +98,7 @@ def _advance_atoms(
     out: Any,
     round_steps: bool,
     limit: float,
+    raw_limits: Any,
 ) -> int:
     """Advance some atoms through all frames; return frame · n_atoms + atom of the first bad step, or -1."""
     n_frames, n_atoms = coordinates.shape[0], coordinates.shape[1]
@@ -113,13 +117,12 @@ def _advance_atoms(
                 v += p * g[0, 1] + q * g[1, 1] + r * g[2, 1]
                 w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
             du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
+            good = abs(du) <= raw_limits[0] and abs(dv) <= raw_limits[1] and abs(dw) <= raw_limits[2]
             if round_steps:
-                if abs(du) + abs(dv) + abs(dw) > _FARTHEST:
-                    du = np.inf  # beyond 2^53 every difference would round to no step at all
                 du -= np.rint(du)
                 dv -= np.rint(dv)
                 dw -= np.rint(dw)
-            if not (abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed < 0:
+            if not (good and abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed < 0:
                 failed = t * n_atoms + i
             fractions[i, 0], fractions[i, 1], fractions[i, 2] = u, v, w
             positions[i, 0] += du * h[0, 0] + dv * h[1, 0] + dw * h[2, 0]
@@ -131,14 +134,14 @@ def _advance_atoms(
 
 @nb.njit(cache=True, nogil=True, parallel=True)
 def _advance(
-    coordinates: Any, images: Any, f: Any, g: Any, h: Any, s: Any, r: Any, out: Any, near: bool, limit: float
+    coordinates: Any, images: Any, f: Any, g: Any, h: Any, s: Any, r: Any, out: Any, near: bool, limit: float, raw: Any
 ) -> Any:
     n_atoms = coordinates.shape[1]
     size = (n_atoms + _N_BLOCKS - 1) // _N_BLOCKS
     failed = np.full(_N_BLOCKS, -1, np.int64)
     for block in nb.prange(_N_BLOCKS):
         first, last = block * size, min(n_atoms, (block + 1) * size)
-        failed[block] = _advance_atoms(first, last, coordinates, images, f, g, h, s, r, out, near, limit)
+        failed[block] = _advance_atoms(first, last, coordinates, images, f, g, h, s, r, out, near, limit, raw)
     return failed
 
 
@@ -220,7 +223,7 @@ class Unwrapper:
                 self._segment(chunk, cells, first, stop, out)
                 first = stop
             if change is not None:
-                self._rebase(cells[stop], change)
+                self._rebase(cells[stop], change, np.asarray(chunk.coordinates[stop], dtype=np.float64))
         self.frame += len(cells)
 
     def _begin(self, chunk: FrameChunk, cell: NDArray[np.float64]) -> None:
@@ -253,8 +256,8 @@ class Unwrapper:
         if wrong.any():
             t = int(np.flatnonzero(wrong)[0])
             raise FormatError(
-                f"{self.label}: frame {self.frame + t}: the cell changes by more than {_LARGEST_STRAIN:.0%} from the "
-                "frame before; frames must follow each other closely: is it another run?"
+                f"{self.label}: frame {self.frame + t}: the cell changes by more than {_LARGEST_STRAIN:.0%} from "
+                "the frame before; frames must follow each other closely: is it another run?"
             )
         changed = np.flatnonzero((whole != np.eye(3)).any(axis=(1, 2)))
         steps = [(int(t), whole[t]) for t in changed]
@@ -270,8 +273,11 @@ class Unwrapper:
         lengths = np.diag(gram)
         return bool((np.abs(gram) <= 0.55 * np.minimum(lengths[:, None], lengths[None]) + np.diag(lengths)).all())
 
-    def _rebase(self, cell: NDArray[np.float64], change: NDArray[np.float64]) -> None:
+    def _rebase(self, cell: NDArray[np.float64], change: NDArray[np.float64], frame: NDArray[np.float64]) -> None:
+        """Express the last frame in the vectors of the next, whose coordinates are ``frame``."""
         own = self.fractions @ np.linalg.inv(change)
+        if not (self._unwrapped or self._with_images):  # wrapped in other vectors, it may lie several of these away
+            own += np.rint((frame if self._fractional else frame @ np.linalg.inv(cell)) - own)
         self.reduction = reduction_of(cell)
         self._fractions = own @ np.linalg.inv(self.reduction)
 
@@ -302,6 +308,8 @@ class Unwrapper:
             out[first:stop],
             not (self._unwrapped or with_images),
             _FARTHEST if self._unwrapped else LARGEST_STEP,
+            # a wrapped coordinate jumps by one of the file's own vectors, or two; what jumps farther is damaged
+            np.full(3, _FARTHEST) if self._unwrapped else _LARGEST_JUMP * np.abs(inverse).sum(axis=0),
         )
         n_atoms = len(self._positions)
         if reduced.shape[0] * n_atoms > _PARALLEL_FROM:
@@ -316,8 +324,8 @@ class Unwrapper:
         bad = np.flatnonzero(~np.isfinite(chunk.coordinates[t]).all(axis=1))
         if bad.size:
             raise FormatError(
-                f"{self.label}: frame {self.frame + t}, {self._describe(int(bad[0]))}: a coordinate is not finite; the "
-                "run has blown up: cut it before that frame"
+                f"{self.label}: frame {self.frame + t}, {self._describe(int(bad[0]))}: a coordinate is not finite; "
+                "the run has blown up: cut it before that frame"
             )
 
     def _check_near(self, own: NDArray[np.float64], t: int) -> None:
@@ -325,8 +333,8 @@ class Unwrapper:
         if far.size:
             raise FormatError(
                 f"{self.label}: frame {self.frame + t}, {self._describe(int(far[0]))}: lies "
-                f"{np.abs(own[far[0]]).max():.1e} cell vectors away; it is damaged or has blown up: cut it "
-                "before that frame"
+                f"{np.abs(own[far[0]]).max():.1e} cell vectors away; it is damaged or has blown up: cut it before "
+                "that frame"
             )
 
     def _refuse(self, chunk: FrameChunk, cells: NDArray[np.float64], t: int, atom: int) -> NoReturn:
@@ -341,15 +349,13 @@ class Unwrapper:
             if np.abs(step - np.rint(step)).max() <= LARGEST_STEP:
                 counted = (chunk.images[t, atom] - chunk.images[t - 1, atom]).tolist()
                 raise FormatError(
-                    f"{where}: the image flags contradict the coordinates: they change by {counted}, the coordinates "
-                    f"by "
-                    f"{np.round(step, 3).tolist()} cell vectors; dump both at the same step, or read without image "
-                    f"flags"
+                    f"{where}: the image flags contradict the coordinates: they change by {counted}, the "
+                    f"coordinates by {np.round(step, 3).tolist()} cell vectors; dump both at the same step, or "
+                    "leave the flags out"
                 )
         raise FormatError(
             f"{where}: moved by more than {LARGEST_STEP} of a cell vector since the frame before, so that its path "
-            f"cannot be "
-            "told; store frames more often, or dump unwrapped coordinates (LAMMPS xu yu zu)"
+            "cannot be told; store frames more often, or dump unwrapped coordinates (LAMMPS xu yu zu)"
         )
 
 

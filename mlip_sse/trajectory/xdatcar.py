@@ -118,8 +118,8 @@ class _HeaderReader:
                 raise FormatError(f"{self.path}: frame 0 has no atoms; give an XDATCAR of a run")
         elif counts != self.counts or symbols != self.symbols:
             raise FormatError(
-                f"{self.path}: frame {frame} has {' '.join(symbols)} {counts}, the first had {' '.join(self.symbols)} "
-                f"{self.counts}; every frame must hold the same atoms in the same order"
+                f"{self.path}: frame {frame} has {' '.join(symbols)} {counts}, the first had "
+                f"{' '.join(self.symbols)} {self.counts}; every frame must hold the same atoms in the same order"
             )
         if text != self._header_text:
             self._cell = self._read_cell(match, frame)
@@ -141,8 +141,7 @@ class _HeaderReader:
         found = ascii(window.line(position)[:60].decode("latin-1"))
         raise FormatError(
             f"{self.path}: frame {frame}: expected 'Direct configuration=' or a new header, found {found}; the file "
-            f"is damaged "
-            "there, or a frame has more atoms than its header says"
+            "is damaged there, or a frame has more atoms than its header says"
         )
 
     def _may_be_cut(self, window: TextWindow, position: int) -> bool:

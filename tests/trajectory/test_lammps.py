@@ -340,3 +340,20 @@ def test_windows_of_any_size_read_the_same(folder: Path, monkeypatch: pytest.Mon
     for size in (100, 5000, 70_001):
         monkeypatch.setattr(text_frames, "_WINDOW_BYTES", size)
         np.testing.assert_array_equal(Trajectory.read(folder / "tri_full.dump").positions, whole.positions)
+
+
+def test_image_flags_must_be_whole_and_agree_with_the_coordinates(tmp_path: Path) -> None:
+    path = tmp_path / "run.dump"
+    header = HEADER.replace("x y z", "x y z ix iy iz")
+    good = "1 1 1 1 1 0 0 0\n2 1 5 5 5 0 0 0\n3 2 {x} 9 9 {ix} 0 0\n"
+    path.write_text(frame(0, good.format(x=9, ix=0), header) + frame(10, good.format(x=1, ix=1), header))
+    trajectory = Trajectory.read(path, species=SPECIES, timestep_fs=1.0)
+    np.testing.assert_allclose(displacements(trajectory)[1], [[0, 0, 0], [0, 0, 0], [2, 0, 0]], atol=1e-6)
+    for x, ix, message in (
+        (1, 0.5, r"frame 1, atom 2 .*image flags are \[0.5, 0.0, 0.0\], expected whole numbers"),
+        (1, 0, r"frame 1, atom 2 .*image flags contradict the coordinates: they change by \[0, 0, 0\]"),
+        (9, 1, r"frame 1, atom 2 .*image flags contradict the coordinates: they change by \[1, 0, 0\]"),
+    ):
+        path.write_text(frame(0, good.format(x=9, ix=0), header) + frame(10, good.format(x=x, ix=ix), header))
+        with pytest.raises(FormatError, match=message):
+            Trajectory.read(path, species=SPECIES, timestep_fs=1.0)

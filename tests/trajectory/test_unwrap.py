@@ -204,3 +204,11 @@ def test_a_reduced_cell_holds_the_shortest_vectors() -> None:
                 break
         found = np.sort(np.linalg.norm(reduced, axis=1))
         np.testing.assert_allclose(found, np.linalg.norm(np.array(minima) @ reduced, axis=1), rtol=1e-9)
+
+
+def test_a_digit_that_was_damaged_is_not_taken_for_a_wrapped_coordinate() -> None:
+    path = np.full((10, 3, 3), 5.0)
+    path[6, 2, 0] = 95.1  # 9.01 cell vectors away, 0.01 from the nearest image
+    for cell in (np.eye(3) * 10, np.array([[10.0, 0, 0], [6.0, 10, 0], [0, 0, 10]])):
+        with pytest.raises(FormatError, match="frame 6, atom 2"):
+            unwrap(path, np.broadcast_to(cell, (10, 3, 3)))
