@@ -82,15 +82,18 @@ class Trajectory:
     @classmethod
     def read(
         cls,
-        path: str | Path,
+        path: str | Path | Sequence[str | Path],
         frame_spacing_fs: float | None = None,
         temperature_k: float | None = None,
-        **options: object,
+        **options: Any,
     ) -> "Trajectory":
-        """Read a trajectory file of any supported format; see `mlip_sse.trajectory.reading.read_trajectory`."""
+        """Read a file, or the files of a continued run, of any supported format.
+
+        See `mlip_sse.trajectory.reading.read_trajectory` for the options.
+        """
         from mlip_sse.trajectory.reading import read_trajectory
 
-        return read_trajectory(path, frame_spacing_fs=frame_spacing_fs, temperature_k=temperature_k, **options)  # type: ignore[arg-type]
+        return read_trajectory(path, frame_spacing_fs=frame_spacing_fs, temperature_k=temperature_k, **options)
 
     @classmethod
     def from_arrays(
