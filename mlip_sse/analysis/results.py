@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaincinv, ndtr, stdtrit
+from scipy.special import gammainccinv, gammaincinv, ndtr, stdtrit
 
 from mlip_sse.errors import InputError
 
@@ -106,13 +106,11 @@ class Estimate:
             raise InputError(f"confidence must lie between 0 and 1, found {confidence!r}")
         if self.relative_variance < 1e-12:
             return Interval(self.value, self.value, self.value, confidence, self.method)
-        upper = 0.5 * (1.0 + confidence)
-        quantile = float(stdtrit(self.dof, upper)) if math.isfinite(self.dof) else None
-        p = upper if quantile is None else float(ndtr(quantile))
+        tail = 0.5 * (1.0 - confidence)
+        if math.isfinite(self.dof):
+            tail = float(ndtr(stdtrit(self.dof, tail)))  # the normal tail that lies as far out as Student's
         half = 1.0 / self.relative_variance  # ν/2
-        p = min(p, 1.0 - 1e-12)
-        big, small = float(gammaincinv(half, p)) / half, float(gammaincinv(half, 1.0 - p)) / half
-        small = max(small, 1e-300)
+        big, small = float(gammainccinv(half, tail)) / half, max(float(gammaincinv(half, tail)) / half, 1e-300)
         factors = (small, big) if self.inverse else (1.0 / big, 1.0 / small)
         return Interval(self.value, self.value * factors[0], self.value * factors[1], confidence, self.method)
 

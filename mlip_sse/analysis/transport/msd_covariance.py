@@ -15,6 +15,9 @@ and for m ≤ n the trapezoids c_k and o_k have the same corners, so that with J
 
     Σ_k c_k o_k² = K_n m² (n - m + 1) + 2 Σ_{j=1..J} (K_n - j)(m - j)².
 
+A vibration that remembers itself, with autocorrelation ρ^|k|, spreads each δ over neighbouring offsets: where the memory
+is short against the lags, σ² v terms grow by (1 + ρ)/(1 - ρ) and v² terms become Σ_k ρ^|k| ρ^|k-j| at j = 0 and n - m.
+
 Ions that hop have more than Gaussian scatter: a compound Poisson process adds to the covariance its fourth cumulant per
 frame times Σ_k c_k o_k / (K_m K_n), the counting error of the hops.
 
@@ -38,9 +41,14 @@ def _lag_pairs(lags: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def gaussian_covariance(
-    lags: NDArray[np.int64], n_frames: int, step_variance: float, noise_variance: float = 0.0, n_axes: int = 3
+    lags: NDArray[np.int64],
+    n_frames: int,
+    step_variance: float,
+    noise_variance: float = 0.0,
+    n_axes: int = 3,
+    noise_memory: float = 0.0,
 ) -> NDArray[np.float64]:
-    """Covariance of the MSD of one walker with Gaussian steps and white localisation noise.
+    """Covariance of the MSD of one walker with Gaussian steps and localisation noise.
 
     Parameters
     ----------
@@ -53,6 +61,8 @@ def gaussian_covariance(
         v, variance of the noise per axis in Å².
     n_axes
         Number of axes summed in the MSD.
+    noise_memory
+        ρ, autocorrelation of the noise from one frame to the next; exact for 0, else for lags well above 1/ln(1/ρ).
 
     Returns
     -------
@@ -66,9 +76,11 @@ def gaussian_covariance(
     overlaps = windows_n * m * m * (n - m + 1) + 2 * slopes
     if noise_variance == 0:
         return np.asarray(2 * n_axes * step_variance**2 * overlaps / (windows_m * windows_n))
-    a, v = step_variance, noise_variance
-    ends = np.where(n > m, 2 * ((a * m + v) ** 2 - (a * m) ** 2), (a * m + 2 * v) ** 2 - (a * m) ** 2)
-    noise = windows_n * ends + 2 * np.maximum(n_frames - m - n, 0) * v * v
+    a, v, rho = step_variance, noise_variance, noise_memory
+    spread, square = (1 + rho) / (1 - rho), (1 + rho**2) / (1 - rho**2)
+    apart = n - m
+    peaks = 4 * a * m * v * spread + 2 * v * v * (square + rho**apart * (square + apart))
+    noise = windows_n * peaks + 2 * np.maximum(n_frames - m - n, 0) * v * v * square
     return np.asarray(2 * n_axes * (a * a * overlaps + noise) / (windows_m * windows_n))
 
 

@@ -129,11 +129,11 @@ def fit_slope(
     window, values = lags[indices], msd[indices]
     design = np.stack([window, np.ones(len(window))], axis=1).astype(np.float64)
     slope = max(float((values[-1] - values[0]) / (window[-1] - window[0])), 1e-12 * float(values[-1] / window[-1]))
-    noise, cumulant = 0.0, 0.0
+    noise, memory, cumulant = 0.0, 0.0, 0.0
     if variance is not None:
         cumulant = max(float(np.mean((variance[indices] - 2.0 / n_axes * values**2) / window)), 0.0)
     for _ in range(_ITERATIONS):
-        covariance = gaussian_covariance(window, n_frames, slope / n_axes, noise, n_axes)
+        covariance = gaussian_covariance(window, n_frames, slope / n_axes, noise, n_axes, memory)
         if cumulant > 0:
             covariance = covariance + counting_covariance(window, n_frames, cumulant)
         factor = _factor(covariance / n_walkers)
@@ -143,9 +143,21 @@ def fit_slope(
         fitted, intercept = (float(number) for number in weights @ values)
         slope = max(fitted, 0.01 * float(values.mean() / window.mean()))
         noise = max(intercept, 0.0) / (2 * n_axes)
+        memory = _noise_memory(msd[0] - lags[0] * slope, intercept, int(lags[0]), onset)
     residual = values - design @ np.array([fitted, intercept])
     chi2 = float(residual @ cho_solve(factor, residual))
     return SlopeFit(fitted, intercept, float(normal[0, 0]), indices, weights[0], window, chi2)
+
+
+def _noise_memory(first: float, plateau: float, first_lag: int, onset: int) -> float:
+    """Return ρ per frame of a vibration whose MSD is ``first`` at the first lag and ``plateau`` in the end.
+
+    first = plateau (1 - ρ^first_lag); a memory longer than a third of the onset would not be a vibration any more.
+    """
+    if plateau <= 0:
+        return 0.0
+    kept = min(max(1.0 - first / plateau, 0.0), math.exp(-3.0 * first_lag / onset))
+    return float(kept ** (1.0 / first_lag))
 
 
 def _factor(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
@@ -181,7 +193,7 @@ def bin_values(bins: TimeBins, fits: list[tuple[SlopeFit, NDArray[np.float64]]])
 def series_error(values: NDArray[np.float64], share: float, bins_per_block: int) -> BlockError:
     """Variance of the trajectory mean of a binned series by overlapping blocks.
 
-    Var = b/(n - b) · mean (block mean - mean)², with 1.5 n/b - 0.5 degrees of freedom; ``share`` scales it from the
+    Var = b/(n - b) · mean (block mean - mean)², with 1.25 n/b degrees of freedom, measured; ``share`` scales it from the
     bins at hand to the whole trajectory.
     """
     n, b = len(values), bins_per_block
@@ -190,7 +202,7 @@ def series_error(values: NDArray[np.float64], share: float, bins_per_block: int)
     running = np.concatenate([[0.0], np.cumsum(values)])
     means = (running[b:] - running[:-b]) / b
     variance = b / (n - b) * float(np.mean((means - values.mean()) ** 2)) * share
-    return BlockError(variance, 1.5 * n / b - 0.5 if b > 1 else n - 1.0)
+    return BlockError(variance, 1.25 * n / b if b > 1 else n - 1.0)
 
 
 def block_error(bins: TimeBins, fit: SlopeFit, minus: SlopeFit | None = None) -> BlockError:

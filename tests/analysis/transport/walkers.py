@@ -21,7 +21,7 @@ def brownian(rng, n_ions, n_frames, step=1.0):
 
 
 def strings(rng, n_ions, n_frames, length, step=1.0):
-    """Groups of ``length`` ions that move as one: D = step²/2, Haven ratio 1/length."""
+    """Move groups of ``length`` ions as one: D = step²/2, Haven ratio 1/length."""
     return np.repeat(brownian(rng, n_ions // length, n_frames, step), length, axis=0)
 
 
@@ -59,7 +59,7 @@ def _ornstein_uhlenbeck(noise, memory):
 
 
 def lattice_gas(rng, edge, n_vacancies, n_frames, moves, neighbours=CUBIC, warm_up=200):
-    """Vacancies on a periodic lattice, ``moves`` attempted exchanges a frame; simple cubic unless told otherwise.
+    """Vacancies on a periodic lattice, on average ``moves`` attempted exchanges a frame, at random times.
 
     body- and face-centred lattices are the cubic grid's points of one parity class. The charge displacement is minus
     that of the vacancies, so that D_σ = moves (1 - (n_vacancies - 1)/(n_sites - 1)) |neighbour|²/(6 n_ions).
@@ -89,7 +89,7 @@ def _exchange(seed, edge, n_vacancies, n_frames, moves, neighbours, warm_up):
     moved = np.zeros((n_ions, 3))
     out = np.empty((n_ions, 3, n_frames))
     for t in range(-warm_up, n_frames):
-        for _ in range(moves):
+        for _ in range(np.random.poisson(moves)):
             v = np.random.randint(n_vacancies)
             step = neighbours[np.random.randint(len(neighbours))]
             here = vacancies[v]
