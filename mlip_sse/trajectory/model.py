@@ -87,10 +87,7 @@ class Trajectory:
         temperature_k: float | None = None,
         **options: Any,
     ) -> "Trajectory":
-        """Read a file, or the files of a continued run, of any supported format.
-
-        See `mlip_sse.trajectory.reading.read_trajectory` for the options.
-        """
+        """Read a file, or the files of a continued run; see `mlip_sse.trajectory.reading.read_trajectory`."""
         from mlip_sse.trajectory.reading import read_trajectory
 
         return read_trajectory(path, frame_spacing_fs=frame_spacing_fs, temperature_k=temperature_k, **options)
