@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
+from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import FrameChunk, FrameSource, TrajectoryWarning
 from mlip_sse.trajectory.lammps_units import (
     Columns,
@@ -68,7 +69,7 @@ def open_lammps_binary(
         Names as in the dump command, such as ``"id type x y z"``, for files from before 2021.
     """
     notes: list[str] = []
-    frames = _frames(path, path.open("rb"), notes)
+    frames = _frames(path, open_bytes(path), notes)
     first = next(frames, None)
     if first is None:
         raise FormatError(f"{path}: no complete frame; give the whole file")
@@ -94,7 +95,7 @@ def open_lammps_binary(
     return FrameSource(
         chunks=_chunks(path, first, frames, chosen, unit_system, sorter),
         n_atoms=len(table),
-        species=species_of_types(types.astype(np.int64), species, masses, path),
+        species=species_of_types(_whole(path, 0, "atom type", types[None])[0], species, masses, path),
         coordinates=chosen.coordinates,
         masses=masses,
         timestep_fs=timestep_fs,
@@ -179,19 +180,21 @@ def _chunk(
     return FrameChunk(
         coordinates,
         np.array([frame.cell for frame in frames]),
-        None if columns.image is None else _whole(path, n_done, tables[:, :, list(columns.image)]),
+        None if columns.image is None else _whole(path, n_done, "image flag", tables[:, :, list(columns.image)]),
         None if columns.velocity is None else tables[:, :, list(columns.velocity)] * units.velocity,
         times,
         np.array([frame.step for frame in frames], dtype=np.int64),
     )
 
 
-def _whole(path: Path, n_done: int, images: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return image flags, which the file keeps as floating-point numbers, as the whole numbers they are."""
-    good = (np.abs(images) < 2.0**31).all(axis=(1, 2))
+def _whole(path: Path, n_done: int, what: str, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return numbers (n_frames, ...) that the file keeps as floating-point numbers as the whole numbers they are."""
+    good = (np.abs(numbers) < 2.0**31).reshape(len(numbers), -1).all(axis=1)
     if not good.all():
-        raise FormatError(f"{path}: frame {n_done + int(np.argmin(good))} has an impossible image flag; it is damaged")
-    return images.astype(np.int64)
+        raise FormatError(
+            f"{path}: frame {n_done + int(np.argmin(good))} has an impossible {what}; the file is damaged"
+        )
+    return numbers.astype(np.int64)
 
 
 def _frames(path: Path, stream: BinaryIO, notes: list[str]) -> Iterator[_Frame]:
