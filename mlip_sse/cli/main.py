@@ -19,6 +19,7 @@ from mlip_sse.errors import InputError, MlipSseError
 __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
+    "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
     "simulate": "Run a molecular-dynamics protocol; the same command again runs only what is missing.",
     "catalogue": "List what the catalogue holds, or print one entry.",
     "template": "Print a commented spec to fill in.",

@@ -1,7 +1,7 @@
 """The Arrhenius answer of a set of simulations: from D(T) and σ(T) to Ea, D(300 K) and σ(300 K), with one verdict."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
@@ -10,6 +10,9 @@ from mlip_sse.analysis.transport.arrhenius import ArrheniusFit, fit_arrhenius
 from mlip_sse.analysis.transport.arrhenius_points import Quantity, Values
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ArrheniusResult", "analyze_arrhenius"]
 
@@ -80,6 +83,12 @@ class ArrheniusResult:
             },
             "provenance": to_plain(self.provenance),
         }
+
+    def plot(self) -> "Figure":
+        """Draw points, line, band and the values at 300 K as a matplotlib figure."""
+        from mlip_sse.analysis.transport.plots import plot_arrhenius
+
+        return plot_arrhenius(self)
 
 
 def analyze_arrhenius(

@@ -1,0 +1,222 @@
+"""One call from files to transport: every trajectory analysed, the Arrhenius line, the verdict and the next run."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlip_sse.analysis.analysis_report import AnalysisReport
+from mlip_sse.analysis.earlier_results import EARLIER_SUFFIXES, read_earlier
+from mlip_sse.analysis.measurement import Measurement
+from mlip_sse.analysis.recipes import ArrheniusRecipe, Recipe, load_recipe
+from mlip_sse.analysis.temperature_series import temperature_series
+from mlip_sse.errors import InputError, MlipSseError
+from mlip_sse.provenance import Provenance
+
+__all__ = ["Progress", "analyze"]
+
+_SAME_TEMPERATURE = 0.02
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a call is: files done, files in all, and what it works on."""
+
+    done: int
+    total: int
+    doing: str
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How to read the trajectories."""
+
+    frame_spacing_fs: float | None
+    species: Mapping[int, str] | Sequence[str] | None
+    topology: str | Path | None
+
+
+def analyze(
+    recipe: Recipe | str | Path,
+    paths: str | Path | Sequence[str | Path],
+    *,
+    mobile: str | Sequence[str] | None = None,
+    temperatures_k: float | Sequence[float] | None = None,
+    frame_spacing_fs: float | None = None,
+    charges: Mapping[str, float] | None = None,
+    reference: str | None = None,
+    species: Mapping[int, str] | Sequence[str] | None = None,
+    topology: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> AnalysisReport:
+    """Analyse trajectories by a recipe.
+
+    A file that cannot be analysed becomes a refused row with its reason, as long as another one can; where none can,
+    the error of the first is raised. Refused rows do not enter the Arrhenius line, weak ones do.
+
+    Parameters
+    ----------
+    recipe
+        ``transport``, ``arrhenius``, or the path of a recipe of your own.
+    paths
+        Trajectories. The recipe ``arrhenius`` also takes what an earlier call of ``transport`` wrote or printed
+        (.json), and tables with the columns T, D and D_error (.csv).
+    mobile
+        Species whose transport is wanted, such as ``Li`` or ``Li,Cl``; the recipe's where left out.
+    temperatures_k : one for each trajectory, in order, K
+        Taken from the files where they say so. Equal temperatures are replicas, and are pooled.
+    frame_spacing_fs
+        Time between stored frames, where the files do not say.
+    charges
+        Charges in e by species; oxidation states where left out.
+    reference
+        What is held at rest: ``framework``, ``barycentric``, ``none`` or ``species:P,S``.
+    species
+        Atom type to symbol, or a list of symbols, for files without elements.
+    topology
+        A structure file with the same atoms, for files without elements.
+    progress
+        Called before each file.
+
+    Returns
+    -------
+    AnalysisReport
+
+    Raises
+    ------
+    InputError
+        When nothing can be analysed, the temperatures do not match the files, or the recipe ``arrhenius`` finds fewer
+        than two temperatures.
+    CatalogueError
+        When there is no such recipe.
+
+    Examples
+    --------
+    >>> report = analyze("transport", ["500K.lammpstrj", "600K.lammpstrj"], temperatures_k=[500, 600])  # doctest: +SKIP
+    >>> report.to_dict()["arrhenius"]["activation_energy_ev"]  # doctest: +SKIP
+    """
+    named = mobile.split(",") if isinstance(mobile, str) else mobile
+    named = None if named is None else [symbol.strip() for symbol in named]
+    chosen = load_recipe(recipe, mobile=named, charges=charges, reference=reference)
+    files = _files(paths)
+    earlier = [_is_earlier(chosen, path) for path in files]
+    kelvins = _temperatures(temperatures_k, [path for path, known in zip(files, earlier, strict=True) if not known])
+    reading = _Reading(frame_spacing_fs, species, topology)
+    rows: list[Measurement] = []
+    errors: list[MlipSseError] = []
+    for number, (path, known) in enumerate(zip(files, earlier, strict=True)):
+        if progress is not None:
+            progress(Progress(number, len(files), os.path.basename(path)))
+        if known:
+            rows.extend(read_earlier(path, chosen.confidence))
+            continue
+        kelvin = kelvins.pop(0)
+        try:
+            rows.append(_measure(path, kelvin, chosen, reading))
+        except MlipSseError as error:
+            errors.append(error)
+            reason = str(error).removeprefix(f"{path}: ")
+            rows.append(Measurement.of_failure(path, kelvin, ",".join(chosen.mobile), reason))
+    if errors and all(row.failed for row in rows):
+        raise _nothing_left(errors, rows)
+    return _report(chosen, rows)
+
+
+def _files(paths: str | Path | Sequence[str | Path]) -> list[str]:
+    files = [os.fspath(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not files:
+        raise InputError("found no file, expected at least one trajectory")
+    absent = [path for path in files if not os.path.isfile(path)]
+    if absent:
+        raise InputError(f"{absent[0]}: no such file; give the path of a trajectory")
+    twice = sorted({path for path in files if files.count(path) > 1})
+    if twice:
+        raise InputError(
+            f"{twice[0]} is given {files.count(twice[0])} times, expected each file once: no replica of itself"
+        )
+    return files
+
+
+def _is_earlier(recipe: Recipe, path: str) -> bool:
+    return isinstance(recipe, ArrheniusRecipe) and Path(path).suffix.lower() in EARLIER_SUFFIXES
+
+
+def _temperatures(given: float | Sequence[float] | None, trajectories: Sequence[str]) -> list[float | None]:
+    """Return a temperature for each trajectory, None where the file shall say it."""
+    if given is None:
+        return [None] * len(trajectories)
+    kelvins = [float(kelvin) for kelvin in ([given] if isinstance(given, int | float) else given)]
+    for kelvin in kelvins:
+        if not 0 < kelvin < 1e5:
+            raise InputError(f"found a temperature of {kelvin:g} K, expected a positive number of kelvin")
+    if not kelvins:
+        return [None] * len(trajectories)
+    if len(kelvins) != len(trajectories):
+        raise InputError(
+            f"found {len(kelvins)} temperature{'s' * (len(kelvins) != 1)} for {len(trajectories)} "
+            f"trajector{'y' if len(trajectories) == 1 else 'ies'}, expected one for each, in the same order"
+        )
+    return list(kelvins)
+
+
+def _measure(path: str, kelvin: float | None, recipe: Recipe, reading: _Reading) -> Measurement:
+    """Read and analyse one trajectory."""
+    # Imported here, so that a table of D is fitted without the kernels.
+    from mlip_sse.analysis.transport.transport import Transport
+    from mlip_sse.trajectory.reading import read_trajectory
+
+    options = {} if reading.topology is None else {"topology": reading.topology}
+    trajectory = read_trajectory(path, reading.frame_spacing_fs, species=reading.species, **options)  # type: ignore[arg-type]
+    stated = trajectory.temperature_k
+    if kelvin is not None:
+        trajectory = replace(trajectory, temperature_k=kelvin)
+    result = Transport(
+        mobile=recipe.mobile,
+        reference=recipe.reference,
+        charges=recipe.charges,
+        hop_distance=recipe.hop_distance,
+        confidence=recipe.confidence,
+        n_lags=recipe.n_lags,
+        n_bins=recipe.n_bins,
+    ).run(trajectory)
+    if kelvin is not None and stated is not None and abs(kelvin - stated) > _SAME_TEMPERATURE * stated:
+        doubt = f"the file says {stated:g} K, {kelvin:g} K was given and is used"
+        result = replace(result, verdict=result.verdict.weaken(doubt))
+    clusters = None
+    if recipe.clusters is not None:
+        from mlip_sse.analysis.cluster_analysis import clusters_of
+
+        try:
+            clusters = clusters_of(trajectory, result, recipe.clusters)
+        except InputError as error:
+            result = replace(result, verdict=result.verdict.weaken(f"no clusters: {error}"))
+    return Measurement.of_result(path, result, clusters)
+
+
+def _nothing_left(errors: Sequence[MlipSseError], rows: Sequence[Measurement]) -> MlipSseError:
+    first, path = errors[0], rows[0].path
+    message = str(first) if path in str(first) else f"{path}: {first}"
+    if len(errors) > 1:
+        message += f" (none of the {len(rows)} files could be analysed; this is the first)"
+    kind = type(first) if isinstance(first, InputError) else InputError
+    return kind(message)
+
+
+def _report(recipe: Recipe, rows: Sequence[Measurement]) -> AnalysisReport:
+    factor = None
+    if isinstance(recipe, ArrheniusRecipe) and recipe.number_density is not None:
+        from mlip_sse.analysis.transport.reported import nernst_einstein_factor
+
+        factor = nernst_einstein_factor(recipe.number_density, recipe.charge, 300.0)
+    provenance = Provenance(settings=recipe.model_dump(mode="json"))
+    series = temperature_series(
+        rows,
+        confidence=recipe.confidence,
+        wanted_half_width=recipe.wanted_half_width,
+        wanted_factor_300k=recipe.wanted_factor_300k,
+        nernst_einstein_factor_300k=factor,
+        provenance=provenance,
+    )
+    if isinstance(recipe, ArrheniusRecipe) and series.arrhenius is None:
+        raise InputError(series.absent)
+    return AnalysisReport(recipe, tuple(rows), series, provenance)
