@@ -157,8 +157,9 @@ def _chunks(path: Path, data: NDArray[np.void], size: int) -> Iterator[FrameChun
                 bad = start + int(np.argmin(good))
                 raise FormatError(f"{path}: the {name} record of frame {bad} has damaged markers; copy the file again")
         coordinates = np.empty((len(part), n_atoms, 3), dtype=np.float32)
-        for axis, name in enumerate("xyz"):
-            coordinates[:, :, axis] = part[name]
+        with np.errstate(invalid="ignore"):  # signalling NaNs of a damaged file, refused by name when it is unwrapped
+            for axis, name in enumerate("xyz"):
+                coordinates[:, :, axis] = part[name]
         cells = require_cells(_cells(part["cell"].astype(np.float64), path, start), start, path)
         yield FrameChunk(coordinates=coordinates, cells=cells)
 

@@ -11,6 +11,7 @@ from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
 from mlip_sse.trajectory.model import masses_of
+from mlip_sse.trajectory.periodic_cells import possible_cells
 from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
 from mlip_sse.trajectory.text_rows import Column, pack_label, skip_lines
 
@@ -114,11 +115,11 @@ class _HeaderReader:
                 cell = np.array([float(word) for word in words])
             except ValueError as error:
                 raise FormatError(
-                    f"{self.path}: frame {frame}: Lattice={_text(lattice)} holds a word: {error}"
+                    f"{self.path}: frame {frame}: Lattice={_text(lattice)} holds a word: {str(error)[:80]}"
                 ) from error
             if cell.size == 3:
                 cell = np.diag(cell).ravel()
-            if cell.size != 9 or not np.isfinite(cell).all() or abs(float(np.linalg.det(cell.reshape(3, 3)))) < 1e-9:
+            if cell.size != 9 or not possible_cells(cell.reshape(1, 3, 3))[0]:
                 raise FormatError(
                     f"{self.path}: frame {frame}: Lattice={_text(lattice)} is no cell; expected nine numbers, three "
                     "vectors"

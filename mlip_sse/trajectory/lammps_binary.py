@@ -26,6 +26,7 @@ from mlip_sse.trajectory.lammps_units import (
     species_of_types,
     units_named,
 )
+from mlip_sse.trajectory.periodic_cells import possible_cells
 
 __all__ = ["open_lammps_binary"]
 
@@ -117,7 +118,7 @@ class _Sorter:
             found = table[:, self._columns.identifier]
             order = np.argsort(found, kind="stable")
             table = table[order]
-            repeated = np.flatnonzero(np.diff(found[order]) == 0)
+            repeated = np.flatnonzero(found[order][1:] == found[order][:-1])
             if repeated.size:
                 raise FormatError(
                     f"{self._path}: frame {frame}, atom id {found[order][repeated[0]]:.0f}: this id is there twice; "
@@ -173,7 +174,8 @@ def _chunk(
     tables = np.array([sorter.arrange(frame.table, n_done + t) for t, frame in enumerate(frames)])
     coordinates = np.ascontiguousarray(tables[:, :, list(columns.position)])
     if columns.coordinates.name.startswith("CARTESIAN"):
-        coordinates -= np.array([frame.origin for frame in frames])[:, None, :]
+        with np.errstate(all="ignore"):  # what is not finite is refused by name when it is unwrapped
+            coordinates -= np.array([frame.origin for frame in frames])[:, None, :]
     times = None
     if all(frame.time is not None for frame in frames):
         times = np.array([frame.time for frame in frames], dtype=np.float64) * units.time_fs
@@ -258,11 +260,9 @@ def _read_frame(path: Path, stream: BinaryIO, frame: int, size: int) -> _Frame:
     require(all(kind in (0, 1, 2, 3) for kind in boundaries), f"boundaries {boundaries}")
     if max(boundaries) > 1:
         raise FormatError(f"{path}: frame {frame}: the box is shrink-wrapped; run with fixed or periodic boundaries")
-    cell, origin = _read_box(box, np.array(read({0: "6d", 1: "9d", 2: "12d"}[box])))
-    require(
-        bool(np.isfinite(cell).all()) and abs(float(np.linalg.det(cell))) > 1e-6,
-        f"a box without volume {cell.tolist()}",
-    )
+    with np.errstate(all="ignore"):  # what is not finite is refused in the next line
+        cell, origin = _read_box(box, np.array(read({0: "6d", 1: "9d", 2: "12d"}[box])))
+    require(bool(possible_cells(cell[None])[0]), f"a box without volume {cell.tolist()}")
     (width,) = read("i")
     require(0 < width <= _MOST_COLUMNS, f"{width} columns")
     units, names, time = "", "", None

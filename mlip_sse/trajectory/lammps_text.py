@@ -19,6 +19,7 @@ from mlip_sse.trajectory.lammps_units import (
     species_of_types,
     units_named,
 )
+from mlip_sse.trajectory.periodic_cells import possible_cells
 from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
 from mlip_sse.trajectory.text_rows import Column, pack_label, skip_lines
 
@@ -159,7 +160,7 @@ class _HeaderReader:
                 )
         numbers = _numbers(self.path, [word for row in rows for word in row], f"frame {frame}: box bounds")
         cell, origin = box_from_bounds(kind, numbers.reshape(3, width))
-        if not abs(float(np.linalg.det(cell))) > 1e-6:
+        if not possible_cells(cell[None])[0]:
             raise FormatError(f"{self.path}: frame {frame}: the box has no volume: {_text(text)}")
         return cell, origin
 

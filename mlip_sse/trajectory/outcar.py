@@ -13,6 +13,7 @@ from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
 from mlip_sse.trajectory.naming import name_labels
+from mlip_sse.trajectory.periodic_cells import require_cells
 from mlip_sse.trajectory.vasp_tags import molecular_dynamics
 
 __all__ = ["open_outcar"]
@@ -104,7 +105,7 @@ def _frames(stream: BinaryIO, cell: NDArray[np.float64], n_atoms: int, path: Pat
         for line in _lines(stream, path):
             if "direct lattice vectors" in line:
                 lattice = _rows(stream, 3, path)
-                cell = cell if lattice is None else lattice
+                cell = cell if lattice is None else require_cells(lattice[None], n_frames, path)[0]
             elif "POSITION" in line and "TOTAL-FORCE" in line:
                 _line(stream, path)  # the rule under the heading
                 positions = _rows(stream, n_atoms, path)
@@ -125,7 +126,8 @@ def _lattice(stream: BinaryIO, path: Path) -> NDArray[np.float64]:
     rows = _rows(stream, 3, path)
     if rows is None:
         raise FormatError(f"{path}: the file ends inside the lattice vectors")
-    return rows
+    cell: NDArray[np.float64] = require_cells(rows[None], 0, path)[0]
+    return cell
 
 
 def _rows(stream: BinaryIO, n_rows: int, path: Path) -> NDArray[np.float64] | None:

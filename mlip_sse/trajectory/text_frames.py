@@ -284,5 +284,5 @@ def _name_row(layout: RowLayout, words: list[bytes], row: int) -> str:
     if layout.identifiers.size:
         column = int(np.flatnonzero(layout.columns == Column.IDENTIFIER)[0])
         if column < len(words):
-            return f"atom id {ascii(words[column].decode('latin-1'))[1:-1]}"
+            return f"atom id {ascii(words[column][:40].decode('latin-1'))[1:-1]}"
     return f"atom {row} (counted from 0)"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk
+from mlip_sse.trajectory.periodic_cells import possible_cells
 
 __all__ = ["LARGEST_STEP", "Unwrapper", "reduction_of", "unwrap"]
 
@@ -54,7 +55,7 @@ def reduction_of(cell: NDArray[np.float64]) -> NDArray[np.int64]:
     -------
     (3, 3) whole numbers
     """
-    if not (np.isfinite(cell).all() and abs(float(np.linalg.det(cell))) > 1e-9):
+    if not possible_cells(np.asarray(cell, dtype=np.float64)[None])[0]:
         raise FormatError(
             f"a cell has no volume or is not finite: {np.asarray(cell).tolist()}; three vectors are needed"
         )
@@ -227,8 +228,8 @@ class Unwrapper:
         self.frame += len(cells)
 
     def _begin(self, chunk: FrameChunk, cell: NDArray[np.float64]) -> None:
-        frame = np.asarray(chunk.coordinates[0], dtype=np.float64)
         self._check_finite(chunk, 0)
+        frame = np.asarray(chunk.coordinates[0], dtype=np.float64)
         self.reduction = reduction_of(cell)
         self._positions = frame @ cell if self._fractional else frame.copy()
         own = frame if self._fractional else frame @ np.linalg.inv(cell)

@@ -19,6 +19,7 @@ from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
 from mlip_sse.trajectory.naming import name_labels
+from mlip_sse.trajectory.periodic_cells import require_cells
 from mlip_sse.trajectory.vasp_tags import molecular_dynamics
 
 __all__ = ["open_vasprun"]
@@ -181,6 +182,6 @@ class _Document:
             raise ValueError("a structure without basis or positions")
         if self._n_structures > 1:
             raise ValueError("two structures in one ionic step")
-        self._ready.append(Frame(self._positions, self._basis))
+        self._ready.append(Frame(self._positions, require_cells(self._basis[None], self._n_frames, self._path)[0]))
         self._basis = self._positions = None
         self._n_frames += 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
+from mlip_sse.trajectory.periodic_cells import possible_cells
 from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
 from mlip_sse.trajectory.text_rows import Column
 
@@ -129,11 +130,13 @@ class _HeaderReader:
         scale = float(match["scale"].replace(b"D", b"e").replace(b"d", b"e"))
         words = match["cell"].replace(b"D", b"e").replace(b"d", b"e").split()
         cell = np.array([float(word) for word in words]).reshape(3, 3)
-        volume = abs(float(np.linalg.det(cell)))
-        if not (np.isfinite(cell).all() and volume > 1e-9 and scale != 0 and np.isfinite(scale)):
+        with np.errstate(all="ignore"):  # what is not finite is refused in the next lines
+            # a negative scale is the volume
+            length = scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)
+            scaled: NDArray[np.float64] = cell * length
+        if not possible_cells(scaled[None])[0]:
             raise FormatError(f"{self.path}: frame {frame}: the cell has no volume: scale {scale:g}, {cell.tolist()}")
-        # a negative scale is the volume
-        return cell * (scale if scale > 0 else (-scale / volume) ** (1 / 3))
+        return scaled
 
     def _unread(self, window: TextWindow, position: int, frame: int) -> FrameHeader | None:
         if header_is_cut(window, position) or (window.at_end and frame > 0 and self._may_be_cut(window, position)):

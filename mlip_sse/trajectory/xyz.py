@@ -192,7 +192,7 @@ def _table(path: Path, stream: BinaryIO, head: bytes, frame: int) -> _Table | No
     try:
         positions = table[:, 1:4].astype(np.float64)
     except ValueError as error:
-        raise FormatError(f"{path}: frame {frame} has a coordinate that is not a number ({error})") from error
+        raise FormatError(f"{path}: frame {frame} has a coordinate that is not a number ({str(error)[:80]})") from error
     stamp = _COMMENT.search(comment)
     try:
         step, time = (int(stamp[1]), float(stamp[2])) if stamp else (None, None)
