@@ -26,7 +26,8 @@ _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _DEVIATORIC = 5
 """Components of a symmetric tensor besides its trace."""
 
-_MIN_BLOCKS = 8
+_MIN_BLOCKS = 4
+_MIN_BLOCKS_FOR_ISOTROPY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class DiffusionTensor:
     ----------
     components_cm2_s : (3, 3) cm²/s in Cartesian axes
     along_axes_cm2_s
-        D along the unit vectors of a, b and c; no interval below eight time blocks.
+        D along the unit vectors of a, b and c; no interval below four time blocks.
     principal_cm2_s : (3,) principal values, largest first
     principal_axes : (3, 3) unit vectors in rows, in the same order
     anisotropy
@@ -157,7 +158,7 @@ def _anisotropy(tensor: NDArray[np.float64], blocks: NDArray[np.float64], confid
 def _isotropy(tensor: NDArray[np.float64], blocks: NDArray[np.float64]) -> float:
     """Hotelling's T² of the five deviatoric components."""
     n, p = len(blocks), _DEVIATORIC
-    if n < _MIN_BLOCKS:
+    if n < _MIN_BLOCKS_FOR_ISOTROPY:
         return math.nan
 
     def deviatoric(t: NDArray[np.float64]) -> NDArray[np.float64]:
