@@ -26,8 +26,8 @@ from mlip_sse.errors import InputError
 
 __all__ = ["collective_msd_all_lags", "msd_all_lags", "msd_all_lags_per_ion"]
 
-_SPECTRUM_BYTES = 4 << 20
-"""Spectra held at a time: a few ions, which keeps the transforms near the cache and the memory flat."""
+_BUFFER_BYTES = 4 << 20
+"""Coordinates transformed at a time: those of a few ions, which keeps them near the cache and the memory flat."""
 
 
 def msd_all_lags(positions: Positions, workers: int | None = None) -> NDArray[np.float64]:
@@ -55,9 +55,10 @@ def msd_all_lags(positions: Positions, workers: int | None = None) -> NDArray[np
         n_frames = block.shape[2]
         if n_ions == 0:
             squares, power = np.zeros(n_frames), np.zeros(_padded_length(n_frames) // 2 + 1)
-        for part in _centred_parts(block, n_ions):
-            squares += np.einsum("iat,iat->t", part, part)
-            power += _power(part, workers, "iaf,iaf->f")
+        for padded in _padded_parts(block, n_ions):
+            coordinates = padded[:, :, :n_frames]
+            squares += np.einsum("iat,iat->t", coordinates, coordinates)
+            power += _power(padded, workers, "iaf,iaf->f")
         n_ions += block.shape[0]
     total: NDArray[np.float64] = _msd_from_power(squares[None], power[None], workers)[0]
     return total / n_ions
@@ -84,9 +85,10 @@ def msd_all_lags_per_ion(positions: Positions, workers: int | None = None) -> ND
     rows: list[NDArray[np.float64]] = []
     n_ions = 0
     for block in position_blocks(positions):
-        for part in _centred_parts(block, n_ions):
-            squares = np.einsum("iat,iat->it", part, part)
-            rows.append(_msd_from_power(squares, _power(part, workers, "iaf,iaf->if"), workers))
+        for padded in _padded_parts(block, n_ions):
+            coordinates = padded[:, :, : block.shape[2]]
+            squares = np.einsum("iat,iat->it", coordinates, coordinates)
+            rows.append(_msd_from_power(squares, _power(padded, workers, "iaf,iaf->if"), workers))
         n_ions += block.shape[0]
     return np.concatenate(rows)
 
@@ -120,23 +122,29 @@ def _padded_length(n_frames: int) -> int:
     return int(scipy.fft.next_fast_len(2 * n_frames - 1, real=True))
 
 
-def _centred_parts(block: NDArray[np.floating], n_ions_before: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the centred float64 coordinates of a few ions at a time, all finite."""
-    step = max(1, _SPECTRUM_BYTES // (3 * 8 * _padded_length(block.shape[2])))
-    for first in range(0, block.shape[0], step):
-        part = block[first : first + step].astype(np.float64)
+def _padded_parts(block: NDArray[np.floating], n_ions_before: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the centred float64 coordinates of a few ions at a time, zeros behind them: (n, 3, padded length).
+
+    It is one buffer that is filled anew; fresh memory for each part would cost as much as the transforms.
+    """
+    n_ions, _, n_frames = block.shape
+    length = _padded_length(n_frames)
+    step = min(n_ions, max(1, _BUFFER_BYTES // (3 * 8 * length)))
+    buffer = np.zeros((step, 3, length))
+    for first in range(0, n_ions, step):
+        part = block[first : first + step]
         with np.errstate(invalid="ignore"):
-            mean = part.mean(axis=2, keepdims=True)
+            mean = part.mean(axis=2, dtype=np.float64, keepdims=True)
         if not np.all(np.isfinite(mean)):
             refuse_not_finite(part, n_ions_before + first)
-        part -= mean
-        yield part
+        padded = buffer[: len(part)]
+        np.subtract(part, mean, out=padded[:, :, :n_frames])
+        yield padded
 
 
-def _power(part: NDArray[np.float64], workers: int | None, summed: str) -> NDArray[np.float64]:
+def _power(padded: NDArray[np.float64], workers: int | None, summed: str) -> NDArray[np.float64]:
     """Return Σ |X(f)|² over the axes, and over the ions where `summed` says so."""
-    threads = get_num_threads() if workers is None else workers
-    spectrum = scipy.fft.rfft(part, _padded_length(part.shape[2]), axis=2, workers=threads)
+    spectrum = scipy.fft.rfft(padded, axis=2, workers=get_num_threads() if workers is None else workers)
     parts = spectrum.view(np.float64)  # real and imaginary part side by side: no temporaries of |X|²
     squared = np.einsum(summed, parts, parts)
     return np.asarray(squared[..., 0::2] + squared[..., 1::2], dtype=np.float64)
