@@ -86,6 +86,7 @@ def temperature_series(
     nernst_einstein_factor_300k
         Turns D(300 K) into a conductivity where there are only diffusivities.
     """
+    rows = sorted(rows, key=lambda row: (row.temperature_k or 0.0, row.path))
     left_out = _left_out(rows)
     usable = [row for row in rows if not row.refused and row.temperature_k is not None]
     usable = [row for row in usable if row.diffusivity is not None or row.printed is not None]
@@ -113,7 +114,7 @@ def _left_out(rows: Sequence[Measurement]) -> list[str]:
 
 def _by_temperature(rows: Sequence[Measurement]) -> list[tuple[float, list[Measurement]]]:
     groups: list[tuple[float, list[Measurement]]] = []
-    for row in sorted(rows, key=lambda row: row.temperature_k or 0.0):
+    for row in rows:
         kelvin = row.temperature_k or 0.0
         if groups and abs(kelvin - groups[-1][0]) < _SAME_TEMPERATURE_K:
             groups[-1][1].append(row)

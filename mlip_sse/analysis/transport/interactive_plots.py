@@ -6,6 +6,7 @@ when the page is opened.
 
 import html
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["arrhenius_figure", "msd_figure", "page_html"]
 
 _Figure = dict[str, Any]
+
+# Recent versions of plotly show a button that sends the data to a server.
+_CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -95,7 +99,8 @@ def msd_figure(report: "AnalysisReport") -> _Figure:
         for curve in msd_curves(result):
             charge = curve.name == "charge"
             colour = _series_colour(number, len(results))
-            name = f"{row.label}: {curve.name}"
+            kelvin = "" if row.temperature_k is None else f"{row.temperature_k:g} K, "
+            name = f"{kelvin}{os.path.basename(row.path)}: {curve.name}"
             look = {"legendgroup": name, "visible": "legendonly" if charge else True}
             traces.append(
                 {
@@ -110,7 +115,7 @@ def msd_figure(report: "AnalysisReport") -> _Figure:
                 fit = _line(curve.fit_times_ps, curve.fit, "black", "dash")
                 traces.append({**fit, **look, "name": f"fit, {name}", "showlegend": False, "hoverinfo": "skip"})
     layout = _layout("time (ps)", "mean squared displacement (Å²)")
-    layout["xaxis"]["type"] = "log"
+    layout["xaxis"] |= {"type": "log", "dtick": 1}
     return {"data": traces, "layout": layout}
 
 
@@ -145,7 +150,12 @@ def arrhenius_figure(fit: ArrheniusFit) -> _Figure:
         band = {"hoverinfo": "skip", "showlegend": False}
         traces += [
             {**_line(x, curve.low * scale, colour, "solid", 0.0), **band},
-            {**_line(x, curve.high * scale, colour, "solid", 0.0), **band, "fill": "tonexty"},
+            {
+                **_line(x, curve.high * scale, colour, "solid", 0.0),
+                **band,
+                "fill": "tonexty",
+                "fillcolor": f"{colour}26",
+            },
             {
                 **_line(x, curve.value * scale, colour, "solid"),
                 "name": "Arrhenius line",
@@ -176,7 +186,7 @@ def _layout(x_title: str, y_title: str) -> dict[str, Any]:
     line = {"showline": True, "mirror": True, "linecolor": "#444", "ticks": "inside", "gridcolor": "#eee"}
     return {
         "xaxis": {"title": {"text": x_title}, **line},
-        "yaxis": {"title": {"text": y_title}, "type": "log", "exponentformat": "power", **line},
+        "yaxis": {"title": {"text": y_title}, "type": "log", "dtick": 1, "exponentformat": "power", **line},
         "plot_bgcolor": "white",
         "margin": {"l": 80, "r": 20, "t": 20, "b": 60},
         "hovermode": "closest",
@@ -204,4 +214,4 @@ def _drawn(name: str, figure: _Figure) -> str:
     data, layout = (
         json.dumps(to_plain(figure[key]), allow_nan=False).replace("</", "<\\/") for key in ("data", "layout")
     )
-    return f'Plotly.newPlot("{name}", {data}, {layout}, {{"responsive": true, "displaylogo": false}});'
+    return f'Plotly.newPlot("{name}", {data}, {layout}, {json.dumps(_CONFIG)});'

@@ -56,7 +56,7 @@ def interval_text(interval: Interval | None, separator: str = " ") -> str:
         return _plain(interval.value)
     numbers = (interval.value, interval.low, interval.high)
     exponent = _exponent(interval.value)
-    suffix = "" if exponent is None else f"e{exponent:03d}"
+    suffix = "" if exponent is None else f"e{exponent:+03d}"
     decimals = _decimals(interval.value) if exponent is None else 2
     value, low, high = (_rounded(number / 10.0 ** (exponent or 0), decimals) for number in numbers)
     dash = " to " if interval.low < 0 else "–"
