@@ -113,21 +113,23 @@ def _naming(text: str | None) -> dict[str, Any]:
 @contextmanager
 def _bar(quiet: bool) -> Iterator["Callable[[Progress], None] | None"]:
     """Show a bar over the files on stderr, where that is a terminal."""
-    import sys
-
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield None
         return
     from rich import progress as rich_progress
     from rich.console import Console
 
+    console = Console(stderr=True)
+    if not console.is_terminal:  # without a terminal it would write empty lines
+        yield None
+        return
     columns = (
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
-        rich_progress.TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        rich_progress.MofNCompleteColumn(),
         rich_progress.TimeElapsedColumn(),
     )
-    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with rich_progress.Progress(*columns, console=console, transient=True, redirect_stdout=False) as shown:
         task = shown.add_task("analysing", total=None)
 
         def update(state: "Progress") -> None:

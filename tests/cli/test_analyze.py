@@ -52,6 +52,15 @@ def test_a_table_a_line_and_what_to_run_next(program, runs):
     assert "next: conductivity at 300 K to within a factor 2" in one_line
 
 
+def test_a_terminal_is_told_which_file_is_at_work(program, runs, monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # what rich takes for a terminal
+    outcome = program("analyze", "transport", *runs)
+    assert outcome.code == 0, outcome.err
+    assert "analysing 800K.extxyz" in outcome.err
+    assert "analysing" not in outcome.out
+    assert program("analyze", "transport", *runs, "--json").err == ""
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_output_fits_the_terminal(program, runs, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
