@@ -8,6 +8,7 @@ from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.recipes import Recipe
 from mlip_sse.analysis.results import to_json, to_plain
 from mlip_sse.analysis.temperature_series import TemperatureSeries
+from mlip_sse.analysis.transport.activation import ArrheniusResult
 from mlip_sse.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class AnalysisReport:
     measurements: tuple[Measurement, ...]
     series: TemperatureSeries
     provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def arrhenius(self) -> ArrheniusResult | None:
+        """Activation energy and 300 K values; None where there is no line, and ``series.absent`` says why."""
+        return self.series.arrhenius
 
     def to_dict(self) -> dict[str, Any]:
         """Return the names that scripts rely on, and nothing else."""
