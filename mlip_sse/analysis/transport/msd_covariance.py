@@ -15,8 +15,9 @@ and for m ≤ n the trapezoids c_k and o_k have the same corners, so that with J
 
     Σ_k c_k o_k² = K_n m² (n - m + 1) + 2 Σ_{j=1..J} (K_n - j)(m - j)².
 
-A vibration that remembers itself, with autocorrelation ρ^|k|, spreads each δ over neighbouring offsets: where the memory
-is short against the lags, σ² v terms grow by (1 + ρ)/(1 - ρ) and v² terms become Σ_k ρ^|k| ρ^|k-j| at j = 0 and n - m.
+A vibration that remembers itself, with autocorrelation ρ^|k|, spreads each δ over neighbouring offsets: where its
+memory is short against the lags, σ² v terms grow by (1 + ρ)/(1 - ρ), and v² terms become Σ_k ρ^|k| ρ^|k-j| at j = 0 and
+j = n - m.
 
 Ions that hop have more than Gaussian scatter: a compound Poisson process adds to the covariance its fourth cumulant per
 frame times Σ_k c_k o_k / (K_m K_n), the counting error of the hops.

@@ -193,8 +193,8 @@ def bin_values(bins: TimeBins, fits: list[tuple[SlopeFit, NDArray[np.float64]]])
 def series_error(values: NDArray[np.float64], share: float, bins_per_block: int) -> BlockError:
     """Variance of the trajectory mean of a binned series by overlapping blocks.
 
-    Var = b/(n - b) · mean (block mean - mean)², with 1.25 n/b degrees of freedom, measured; ``share`` scales it from the
-    bins at hand to the whole trajectory.
+    Var = b/(n - b) · mean (block mean - mean)², with 1.25 n/b degrees of freedom (measured on Brownian walkers);
+    ``share`` scales it from the bins at hand to the whole trajectory.
     """
     n, b = len(values), bins_per_block
     if n < 4 * b:
