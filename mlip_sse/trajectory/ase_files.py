@@ -32,6 +32,8 @@ _DAMAGED = (
     MemoryError,
     RecursionError,
     EOFError,
+    SyntaxError,  # NumPy, of the name of a type
+    AssertionError,
 )
 """What ASE's reader raises on a damaged file."""
 

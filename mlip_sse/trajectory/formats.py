@@ -16,6 +16,7 @@ from typing import cast
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.compressed import compression_of, open_bytes, read_head, strip_compression_suffix
 from mlip_sse.trajectory.frames import FrameSource
+from mlip_sse.trajectory.hdf5_heaps import require_sound_heaps
 
 __all__ = ["FORMATS", "Format", "detect_format", "open_bytes", "open_source"]
 
@@ -228,6 +229,7 @@ def _hdf5_kind(path: Path) -> str | None:
     """Tell H5MD from NetCDF-4 and from any other HDF5 file."""
     import h5py
 
+    require_sound_heaps(path)
     try:
         with h5py.File(path, "r") as file:
             if "h5md" in file:
