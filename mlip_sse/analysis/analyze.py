@@ -27,15 +27,6 @@ class Progress:
     doing: str
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How to read the trajectories."""
-
-    frame_spacing_fs: float | None
-    species: Mapping[int, str] | Sequence[str] | None
-    topology: str | Path | None
-
-
 def analyze(
     recipe: Recipe | str | Path,
     paths: str | Path | Sequence[str | Path],
@@ -97,11 +88,11 @@ def analyze(
     """
     named = mobile.split(",") if isinstance(mobile, str) else mobile
     named = None if named is None else [symbol.strip() for symbol in named]
-    chosen = load_recipe(recipe, mobile=named, charges=charges, reference=reference)
+    options = {"mobile": named, "charges": charges, "reference": reference, "species": species, "topology": topology}
+    chosen = load_recipe(recipe, **options)
     files = _files(paths)
     earlier = [_is_earlier(chosen, path) for path in files]
     kelvins = _temperatures(temperatures_k, [path for path, known in zip(files, earlier, strict=True) if not known])
-    reading = _Reading(frame_spacing_fs, species, topology)
     rows: list[Measurement] = []
     errors: list[MlipSseError] = []
     for number, (path, known) in enumerate(zip(files, earlier, strict=True)):
@@ -112,7 +103,7 @@ def analyze(
             continue
         kelvin = kelvins.pop(0)
         try:
-            rows.append(_measure(path, kelvin, chosen, reading))
+            rows.append(_measure(path, kelvin, chosen, frame_spacing_fs))
         except MlipSseError as error:
             errors.append(error)
             reason = str(error).removeprefix(f"{path}: ")
@@ -159,14 +150,14 @@ def _temperatures(given: float | Sequence[float] | None, trajectories: Sequence[
     return list(kelvins)
 
 
-def _measure(path: str, kelvin: float | None, recipe: Recipe, reading: _Reading) -> Measurement:
+def _measure(path: str, kelvin: float | None, recipe: Recipe, frame_spacing_fs: float | None) -> Measurement:
     """Read and analyse one trajectory."""
     # Imported here, so that a table of D is fitted without the kernels.
     from mlip_sse.analysis.transport.transport import Transport
     from mlip_sse.trajectory.reading import read_trajectory
 
-    options = {} if reading.topology is None else {"topology": reading.topology}
-    trajectory = read_trajectory(path, reading.frame_spacing_fs, species=reading.species, **options)  # type: ignore[arg-type]
+    options = {} if recipe.topology is None else {"topology": recipe.topology}
+    trajectory = read_trajectory(path, frame_spacing_fs, species=recipe.species, **options)  # type: ignore[arg-type]
     stated = trajectory.temperature_k
     if kelvin is not None:
         trajectory = replace(trajectory, temperature_k=kelvin)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mlip_sse.errors import SpecError
 from mlip_sse.specs import EntrySpec, Spec, load_spec
@@ -68,6 +68,17 @@ class TransportSettings(EntrySpec):
     charges: Mapping[Symbol, float] | None = Field(
         None, description="charges in e; oxidation states where left out", examples=[{"Li": 1.0, "S": -2.0}]
     )
+    species: Mapping[int | str, Symbol] | tuple[Symbol, ...] | None = Field(
+        None,
+        description="for files without elements: atom type to symbol, or one symbol for each atom",
+        examples=[{1: "Li", 2: "S"}],
+    )
+    topology: str | None = Field(
+        None,
+        min_length=1,
+        description="for files without elements: a structure file of the same atoms in the same order",
+        examples=["POSCAR"],
+    )
     hop_distance: float = Field(
         3.0, gt=0, lt=100, description="distance of neighbouring sites in Å, for verdict and detection limit only"
     )
@@ -85,6 +96,14 @@ class TransportSettings(EntrySpec):
     wanted_factor_300k: float = Field(
         2.0, gt=1, le=100, description="factor to within which the planner wants the value at 300 K"
     )
+
+    @field_validator("species")
+    @classmethod
+    def _types_are_numbers(cls, species: Any) -> Any:
+        # JSON and quoted YAML have no numbers for keys
+        if not isinstance(species, Mapping):
+            return species
+        return {int(key) if str(key).isdecimal() else key: symbol for key, symbol in species.items()}
 
     @model_validator(mode="after")
     def _cluster_ions_move(self) -> Self:
@@ -149,4 +168,6 @@ def load_recipe(source: Recipe | str | Path, **options: Any) -> Recipe:
 
 
 def _listed(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

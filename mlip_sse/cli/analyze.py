@@ -33,35 +33,28 @@ def command(
     frame_spacing_fs: Annotated[
         float | None, typer.Option("--frame-spacing-fs", help="Time between frames in fs, where the files do not say.")
     ] = None,
-    species: Annotated[
-        str | None,
-        typer.Option("--species", help="For files without elements: 1=Li,2=Cl, or a structure file of the same atoms."),
-    ] = None,
-    charges: Annotated[
-        str | None, typer.Option("--charges", help="Charges in e, Li=1,S=-2; oxidation states if not given.")
-    ] = None,
-    reference: Annotated[
-        str | None, typer.Option("--reference", help="Held at rest: framework, barycentric, none or species:P,S.")
-    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for JSON, CSV, plots and an interactive page.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other key of the recipe: reference=barycentric, charges=Li=1,S=-2, species=1=Li,2=S (atom types).",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
     """Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy."""
     from mlip_sse.analysis.analyze import analyze
+    from mlip_sse.analysis.recipes import load_recipe
 
+    named = None if mobile is None else [name.strip() for part in mobile for name in part.split(",")]
+    chosen = load_recipe(recipe, **{**_settings(settings or []), **({} if named is None else {"mobile": named})})
     with _bar(quiet=as_json) as progress:
         report = analyze(
-            recipe,
-            files,
-            mobile=None if mobile is None else [name for part in mobile for name in part.split(",")],
-            temperatures_k=temperature,
-            frame_spacing_fs=frame_spacing_fs,
-            charges=None if charges is None else _charges(charges),
-            reference=reference,
-            progress=progress,
-            **_naming(species),
+            chosen, files, temperatures_k=temperature, frame_spacing_fs=frame_spacing_fs, progress=progress
         )
     written = [] if out is None else report.save(out)
     if as_json:
@@ -78,36 +71,34 @@ def command(
         typer.echo(f"wrote {path}")
 
 
-def _pairs(option: str, text: str, example: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for part in text.split(","):
-        name, sign, value = (piece.strip() for piece in part.partition("="))
-        if not (name and sign and value) or name in pairs:
-            raise InputError(f"--{option}: found {text!r}, expected pairs such as {example}, each name once")
-        pairs[name] = value
-    return pairs
+def _settings(given: list[str]) -> dict[str, Any]:
+    """Return keys of a recipe from ``key=value`` texts; ``a=1,b=2`` is a mapping, anything else YAML."""
+    import yaml
 
-
-def _charges(text: str) -> dict[str, float]:
-    charges = {}
-    for symbol, value in _pairs("charges", text, "Li=1,S=-2").items():
+    settings: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = (part.strip() for part in text.partition("="))
+        if not (key and sign and value):
+            raise InputError(f"--set: found {text!r}, expected KEY=VALUE such as reference=barycentric")
+        if key in settings:
+            raise InputError(f"--set: the key {key!r} is given twice")
         try:
-            charges[symbol] = float(value)
-        except ValueError as error:
-            raise InputError(f"--charges: {symbol} has {value!r}, expected a number of elementary charges") from error
-    return charges
+            settings[key] = _pairs(text, value) if "=" in value else yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set: found {text!r}, whose value is not YAML") from error
+    return settings
 
 
-def _naming(text: str | None) -> dict[str, Any]:
-    """Return which options of `analyze` the text of ``--species`` stands for."""
-    if text is None:
-        return {}
-    if Path(text).is_file():
-        return {"topology": text}
-    if "=" not in text:
-        raise InputError(f"--species: found {text!r}, expected 1=Li,2=Cl or the path of a structure file")
-    pairs = _pairs("species", text, "1=Li,2=Cl")
-    return {"species": {int(name) if name.isdecimal() else name: symbol for name, symbol in pairs.items()}}
+def _pairs(text: str, value: str) -> dict[Any, Any]:
+    import yaml
+
+    pairs: dict[Any, Any] = {}
+    for part in value.split(","):
+        name, sign, item = (piece.strip() for piece in part.partition("="))
+        if not (name and sign and item) or name in pairs:
+            raise InputError(f"--set: found {text!r}, expected pairs such as charges=Li=1,S=-2, each name once")
+        pairs[int(name) if name.isdecimal() else name] = yaml.safe_load(item)
+    return pairs
 
 
 @contextmanager

@@ -68,3 +68,9 @@ def test_the_centre_of_an_anion_is_its_first_species_unless_named():
     assert load_recipe("transport", mobile=["Li", "P"], clusters=clusters).clusters.centre == "P"
     clusters["anion_centre"] = "F"
     assert load_recipe("transport", mobile=["Li", "F"], clusters=clusters).clusters.centre == "F"
+
+
+def test_atom_types_are_numbers_however_the_file_quotes_them():
+    assert load_recipe("transport", species={"1": "Li", "2": "S"}).species == {1: "Li", 2: "S"}
+    assert load_recipe("transport", species={"LI": "Li"}).species == {"LI": "Li"}
+    assert load_recipe("transport", species=["Li", "S"]).species == ("Li", "S")

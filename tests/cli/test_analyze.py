@@ -106,7 +106,17 @@ def test_charges_and_several_mobile_species(program, tmp_path):
     symbols = ["Na" if number < 16 else symbol for number, symbol in enumerate(symbols)]
     path = write_frames(tmp_path / "mixed.extxyz", symbols, positions)
     both = program(
-        "analyze", "transport", path, "--mobile", "Li,Na", "--temperature", 700, *SPACING, "--charges", "Li=2", "--json"
+        "analyze",
+        "transport",
+        path,
+        "--mobile",
+        "Li,Na",
+        "--temperature",
+        700,
+        *SPACING,
+        "--set",
+        "charges=Li=2",
+        "--json",
     )
     row = json.loads(both.out)["trajectories"][0]
     assert row["mobile"] == "Li,Na"
@@ -122,7 +132,7 @@ def test_dumps_without_elements_are_named_by_type_or_by_a_structure_file(program
     unnamed = program("analyze", "transport", path, *options)
     assert (unnamed.code, unnamed.err.count("\n")) == (2, 1)
     assert "species" in unnamed.err
-    named = program("analyze", "transport", path, *options, "--species", "1=Li,2=S", "--json")
+    named = program("analyze", "transport", path, *options, "--set", "species=1=Li,2=S", "--json")
     assert json.loads(named.out)["trajectories"][0]["quality"] in ("pass", "weak")
 
 
@@ -291,11 +301,14 @@ def test_a_last_frame_that_is_cut_off_is_dropped_and_said(program, tmp_path):
         ),
         (["arrhenius", "500K.extxyz", *SPACING, "--temperature", 500], "it needs at least two temperatures"),
         (["transport", "500K.extxyz", *SPACING, "--mobile", "lithium"], "expected a chemical symbol"),
-        (["transport", "500K.extxyz", *SPACING, "--charges", "Li"], "--charges: found 'Li', expected pairs"),
-        (["transport", "500K.extxyz", *SPACING, "--charges", "Li=one"], "--charges: Li has 'one', expected a number"),
-        (["transport", "500K.extxyz", *SPACING, "--charges", "Cl=-1"], "a charge is given for 'Cl'"),
-        (["transport", "500K.extxyz", *SPACING, "--species", "Li"], "--species: found 'Li', expected"),
-        (["transport", "500K.extxyz", *SPACING, "--reference", "moon"], "reference 'moon' is unknown"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "reference"], "--set: found 'reference', expected KEY=VALUE"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "charges=Li=1,S"], "expected pairs such as charges=Li=1,S=-2"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "charges=Li=one"], "key 'charges.Li': found 'one', expected"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "charges=Cl=-1"], "a charge is given for 'Cl'"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "n_lags=[1"], "whose value is not YAML"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "n_lag=50"], "unknown key 'n_lag'"),
+        (["transport", "500K.extxyz", *SPACING, *["--set", "n_lags=50"] * 2], "the key 'n_lags' is given twice"),
+        (["transport", "500K.extxyz", *SPACING, "--set", "reference=moon"], "reference 'moon' is unknown"),
         (["transport", "500K.extxyz", "--frame-spacing-fs", "-1"], "frame_spacing_fs must be positive"),
     ],
 )
