@@ -41,7 +41,7 @@ def command(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other key of the recipe: reference=barycentric, charges=Li=1,S=-2, species=1=Li,2=S (atom types).",
+            help="Any other key of the recipe: reference=barycentric, charges=Li=1,S=-2, species=1=Li,2=S (types).",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
