@@ -16,7 +16,7 @@ from typing import cast
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.compressed import compression_of, open_bytes, read_head, strip_compression_suffix
 from mlip_sse.trajectory.frames import FrameSource
-from mlip_sse.trajectory.hdf5_heaps import require_sound_heaps
+from mlip_sse.trajectory.hdf5 import explained, require_sound_heaps
 
 __all__ = ["FORMATS", "Format", "detect_format", "open_bytes", "open_source"]
 
@@ -230,15 +230,11 @@ def _hdf5_kind(path: Path) -> str | None:
     import h5py
 
     require_sound_heaps(path)
-    try:
-        with h5py.File(path, "r") as file:
-            if "h5md" in file:
-                return "h5md"
-            conventions = file.attrs.get("Conventions", b"")
-            return "netcdf" if "AMBER" in str(conventions) or "_NCProperties" in file.attrs else None
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FormatError(f"{path}: an HDF5 file that cannot be opened ({reason}); it is damaged or cut off") from error
+    with explained(path, "the HDF5 file"), h5py.File(path, "r") as file:
+        if "h5md" in file:
+            return "h5md"
+        conventions = file.attrs.get("Conventions", b"")
+        return "netcdf" if "AMBER" in str(conventions) or "_NCProperties" in file.attrs else None
 
 
 def _formats_of_name(name: str) -> list[str]:

@@ -9,7 +9,6 @@ de Buyl, Colberg, Höfling, Comput. Phys. Commun. 185, 1546 (2014), https://doi.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,12 @@ from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.chunking import frames_per_chunk
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
+from mlip_sse.trajectory.hdf5 import explained
 from mlip_sse.trajectory.naming import Naming, name_atoms, name_labels
 from mlip_sse.trajectory.periodic_cells import require_cells
 from mlip_sse.trajectory.unit_words import length_in_angstrom, time_in_fs, velocity_in_angstrom_per_fs
 
 __all__ = ["open_h5md"]
-
-_DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError)
-"""What h5py raises on a damaged file."""
 
 
 def open_h5md(
@@ -90,7 +87,7 @@ class _Reader:
         import h5py
 
         self._path, self._length_unit, self._time_unit = path, length_unit, time_unit
-        with self._explained("the file"):
+        with explained(self._path, "the file"):
             self._file = h5py.File(path, "r")
             self._group = self._choose_group(group)
             self._positions = self._values("position", required=True)
@@ -106,7 +103,7 @@ class _Reader:
         for name, values in (("image", self.images), ("velocity", self._velocities)):
             if values is not None and tuple(values.shape) != shape:
                 raise FormatError(f"{path}: {name} has shape {tuple(values.shape)}, positions have {shape}")
-        with self._explained("the units"):
+        with explained(self._path, "the units"):
             self._length = self._unit(self._positions, length_unit, length_in_angstrom, "length_unit")
             self._velocity = self._velocity_unit() if self._velocities is not None else 1.0
         self._check_identifiers()
@@ -168,7 +165,7 @@ class _Reader:
         """Refuse files whose atoms change their places from frame to frame."""
         import h5py
 
-        with self._explained("id"):
+        with explained(self._path, "id"):
             element = self._group.get("id")
             if not isinstance(element, h5py.Group) or "value" not in element:
                 return
@@ -186,7 +183,7 @@ class _Reader:
         """Return what the file calls each atom: symbol, name in an enumeration or number; None where it is silent."""
         import h5py
 
-        with self._explained("species"):
+        with explained(self._path, "species"):
             element = self._group.get("species")
             if element is None:
                 return None
@@ -205,7 +202,7 @@ class _Reader:
 
     def times(self, notes: list[str]) -> StoredTimes | None:
         """Return the times of the frames, stored one by one or as a fixed increment."""
-        with self._explained("time"):
+        with explained(self._path, "time"):
             element = self._group["position"]
             steps = self._steps(element.get("step"))
             time = element.get("time")
@@ -231,7 +228,7 @@ class _Reader:
         for start in range(0, self.n_frames, size):
             stop = min(start + size, self.n_frames)
             # what is not finite in a damaged file is refused by name later
-            with self._explained(f"frames {start} to {stop - 1}"), np.errstate(invalid="ignore", over="ignore"):
+            with explained(self._path, f"frames {start} to {stop - 1}"), np.errstate(invalid="ignore", over="ignore"):
                 positions = self._positions[start:stop] * self._length
                 images = None if self.images is None else self.images[start:stop].astype(np.int64)
                 velocities = None if self._velocities is None else self._velocities[start:stop] * self._velocity
@@ -260,15 +257,3 @@ class _Reader:
             factor = self._unit(self._box, None, length_in_angstrom, "length_unit")
         cells = np.asarray(stored, dtype=np.float64) * factor
         return cells if cells.ndim == 3 else cells[:, :, None] * np.eye(3)
-
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except InputError:
-            raise
-        except _DAMAGED as error:
-            reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise FormatError(
-                f"{self._path}: {what} cannot be read ({reason}); the file is damaged or cut off"
-            ) from error

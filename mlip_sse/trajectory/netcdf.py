@@ -20,6 +20,7 @@ from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
+from mlip_sse.trajectory.hdf5 import explained
 from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.netcdf_classic import ClassicFile
 from mlip_sse.trajectory.periodic_cells import cells_from_lengths_angles, require_cells
@@ -86,7 +87,8 @@ def open_netcdf(path: Path, *, species: Sequence[str] | None = None, topology: s
     n_frames, n_atoms = _check_shapes(path, variables)
     times = None
     if "time" in variables:
-        times = _times(variables["time"], n_frames, notes)
+        with explained(path, "time"):
+            times = _times(variables["time"], n_frames, notes)
     return FrameSource(
         chunks=_chunks(path, variables, times, n_frames, n_atoms),
         n_atoms=n_atoms,
@@ -112,12 +114,13 @@ def _classic_variables(path: Path, notes: list[str]) -> dict[str, _Variable]:
 def _hdf5_variables(path: Path) -> dict[str, _Variable]:
     import h5py
 
-    file = h5py.File(path, "r")  # stays open as long as its data sets are in use
-    return {
-        name: _Variable(file[name], _factor(path, name, dict(file[name].attrs)))
-        for name in _CONVERSIONS
-        if isinstance(file.get(name), h5py.Dataset)
-    }
+    with explained(path, "the NetCDF-4 file"):
+        file = h5py.File(path, "r")  # stays open as long as its data sets are in use
+        return {
+            name: _Variable(file[name], _factor(path, name, dict(file[name].attrs)))
+            for name in _CONVERSIONS
+            if isinstance(file.get(name), h5py.Dataset)
+        }
 
 
 def _factor(path: Path, name: str, attributes: Mapping[str, object]) -> float:
@@ -159,7 +162,8 @@ def _chunks(
 ) -> Iterator[FrameChunk]:
     def part(name: str, start: int, stop: int) -> NDArray[np.float64]:
         variable = variables[name]
-        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused by name later
+        # what is not finite is refused by name later
+        with explained(path, f"{name} of frames {start} to {stop - 1}"), np.errstate(invalid="ignore", over="ignore"):
             return np.asarray(variable.values[start:stop]).astype(np.float64) * variable.factor
 
     size = frames_per_chunk(n_atoms)

@@ -137,6 +137,32 @@ def cp2k_by_ase(folder: Path, run: Run, cell_file: bool = True) -> Path:
     return path
 
 
+def by_netcdf4(path: Path, run: Run, format: str, times: NDArray[np.float64] | None = None) -> Path:
+    """Write with netCDF4 in other units: nm, fs, radians and a scale factor."""
+    import netCDF4
+    from MDAnalysis.lib.mdamath import triclinic_box
+
+    with netCDF4.Dataset(path, "w", format=format) as file:
+        file.Conventions, file.ConventionVersion = "AMBER", "1.0"
+        for name, length in (("frame", None), ("atom", len(SYMBOLS)), ("spatial", 3), ("cell_spatial", 3)):
+            file.createDimension(name, length)
+        boxes = np.array([triclinic_box(*cell) for cell in run.cells], dtype=np.float64)
+        table = {
+            "time": (("frame",), np.arange(run.n_frames) * SPACING_FS if times is None else times, "femtosecond", 1.0),
+            "coordinates": (("frame", "atom", "spatial"), run.wrapped / 10.0, "nm", 1.0),
+            "cell_lengths": (("frame", "cell_spatial"), boxes[:, :3] / 2.0, "angstrom", 2.0),
+            "cell_angles": (("frame", "cell_spatial"), np.radians(boxes[:, 3:]), "radian", 1.0),
+        }
+        for name, (dimensions, values, unit, scale) in table.items():
+            variable = file.createVariable(name, "f8", dimensions)
+            variable.set_auto_scale(False)
+            variable.units = unit
+            if scale != 1.0:
+                variable.scale_factor = scale
+            variable[:] = values
+    return path
+
+
 LAMMPS_DUMPS = {
     "lammps-dump": "argon.lammpstrj",
     "lammps-binary": "argon.bin",

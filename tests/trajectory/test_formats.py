@@ -142,6 +142,6 @@ def test_an_hdf5_file_that_is_neither_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="the name promises H5MD"):
         detect_format(path)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(FormatError, match="HDF5 file that cannot be opened") as error:
+    with pytest.raises(FormatError, match="the HDF5 file cannot be read") as error:
         detect_format(path)
     one_line(error)

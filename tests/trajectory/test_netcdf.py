@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_writers import SPACING_FS, SYMBOLS, Run, by_mdanalysis, read_by_mdanalysis
+from foreign_writers import SPACING_FS, SYMBOLS, Run, by_mdanalysis, by_netcdf4, read_by_mdanalysis
 
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.formats import open_source
@@ -31,35 +31,9 @@ def test_a_run_is_read_whole(path: Path, run: Run) -> None:
     np.testing.assert_allclose(chunk.cells, cells, atol=2e-6)
 
 
-def write_netcdf4(path: Path, run: Run, format: str, times: np.ndarray | None = None) -> Path:
-    """Write with netCDF4 in other units: nm, fs, radians and a scale factor."""
-    import netCDF4
-    from MDAnalysis.lib.mdamath import triclinic_box
-
-    with netCDF4.Dataset(path, "w", format=format) as file:
-        file.Conventions, file.ConventionVersion = "AMBER", "1.0"
-        for name, length in (("frame", None), ("atom", len(SYMBOLS)), ("spatial", 3), ("cell_spatial", 3)):
-            file.createDimension(name, length)
-        boxes = np.array([triclinic_box(*cell) for cell in run.cells], dtype=np.float64)
-        table = {
-            "time": (("frame",), np.arange(run.n_frames) * SPACING_FS if times is None else times, "femtosecond", 1.0),
-            "coordinates": (("frame", "atom", "spatial"), run.wrapped / 10.0, "nm", 1.0),
-            "cell_lengths": (("frame", "cell_spatial"), boxes[:, :3] / 2.0, "angstrom", 2.0),
-            "cell_angles": (("frame", "cell_spatial"), np.radians(boxes[:, 3:]), "radian", 1.0),
-        }
-        for name, (dimensions, values, unit, scale) in table.items():
-            variable = file.createVariable(name, "f8", dimensions)
-            variable.set_auto_scale(False)
-            variable.units = unit
-            if scale != 1.0:
-                variable.scale_factor = scale
-            variable[:] = values
-    return path
-
-
 @pytest.mark.parametrize("format", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA", "NETCDF4"])
 def test_every_kind_of_netcdf_and_its_units(format: str, run: Run, tmp_path: Path) -> None:
-    path = write_netcdf4(tmp_path / "run.nc", run, format)
+    path = by_netcdf4(tmp_path / "run.nc", run, format)
     trajectory = Trajectory.read(path, species=SYMBOLS)
     moved = np.asarray(trajectory.positions, dtype=float) - np.asarray(trajectory.positions[0], dtype=float)
     np.testing.assert_allclose(moved, run.unwrapped - run.unwrapped[0], atol=5e-6)
@@ -80,7 +54,7 @@ def test_the_classic_reader_agrees_with_scipy(path: Path) -> None:
 def test_uneven_times_are_refused(run: Run, tmp_path: Path) -> None:
     times = np.arange(run.n_frames) * SPACING_FS
     times[6:] += 2.0
-    path = write_netcdf4(tmp_path / "run.nc", run, "NETCDF3_CLASSIC", times)
+    path = by_netcdf4(tmp_path / "run.nc", run, "NETCDF3_CLASSIC", times)
     with pytest.raises(FormatError, match="frame 6"):
         Trajectory.read(path, species=SYMBOLS)
 

@@ -1,4 +1,4 @@
-"""Check the global heaps of an HDF5 file before the HDF5 library walks them.
+"""Open HDF5 files without trusting them: heaps are checked first, and what h5py raises becomes one line.
 
 The library follows the objects of a heap by their stated sizes and never returns from one whose free space states a
 size of zero. Strings in attributes lie in these heaps, so that one damaged byte would hang the program for good.
@@ -11,15 +11,32 @@ https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 
 import mmap
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from mlip_sse.errors import FormatError
+from mlip_sse.errors import FormatError, InputError
 
-__all__ = ["require_sound_heaps"]
+__all__ = ["explained", "require_sound_heaps"]
+
+_DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OverflowError)
+"""What h5py raises on a damaged file."""
 
 _START = b"GCOL\x01\x00\x00\x00"
 _SEARCHED_BYTES = 64 << 20
 """At either end of the file; strings are written when a file is made or closed."""
+
+
+@contextmanager
+def explained(path: Path, what: str) -> Iterator[None]:
+    """Turn what h5py raises on a damaged file into a one-line error that says what could not be read."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise FormatError(f"{path}: {what} cannot be read ({reason}); it is damaged or cut off") from error
 
 
 def require_sound_heaps(path: Path) -> None:
