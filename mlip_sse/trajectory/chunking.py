@@ -1,5 +1,6 @@
 """Gather frames, which most formats yield one by one, into chunks of bounded memory."""
 
+import mmap
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,9 +12,15 @@ from numpy.typing import NDArray
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.frames import FrameChunk, TrajectoryWarning
 
-__all__ = ["Frame", "frames_per_chunk", "in_chunks", "note_cut"]
+__all__ = ["Frame", "frames_per_chunk", "in_chunks", "note_cut", "release_pages"]
 
 _CHUNK_BYTES = 32 << 20
+
+
+def release_pages(data: mmap.mmap) -> None:
+    """Hand the pages of a mapped file back, so that a file longer than memory does not fill it."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        data.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ damaged file cannot reach further than that. The unit cell is stored in three wa
 C], the same with angles in degrees (NAMD before 2.6), or the lower triangle of CHARMM's symmetric shape matrix.
 """
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut
+from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut, release_pages
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
 from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import cells_from_lengths_angles, require_cells
@@ -63,14 +64,14 @@ def open_dcd(
     """
     header = _read_header(path)
     notes: list[str] = []
-    data = _map(path, header, notes)
+    data, frames = _map(path, header, notes)
     return FrameSource(
-        chunks=_chunks(path, data, frames_per_chunk(header.n_atoms)),
+        chunks=_chunks(path, data, frames, frames_per_chunk(header.n_atoms)),
         n_atoms=header.n_atoms,
         species=name_atoms(path, header.n_atoms, "DCD", species, topology),
         coordinates=Coordinates.CARTESIAN_UNKNOWN,
         frame_spacing_fs=_frame_spacing(header, time_unit, notes),
-        n_frames=len(data),
+        n_frames=len(frames),
         notes=notes,
     )
 
@@ -135,7 +136,7 @@ def _frame_type(n_atoms: int, order: str) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
-def _map(path: Path, header: _Header, notes: list[str]) -> NDArray[np.void]:
+def _map(path: Path, header: _Header, notes: list[str]) -> tuple[mmap.mmap, NDArray[np.void]]:
     n_bytes = path.stat().st_size - header.start
     n_frames, rest = divmod(n_bytes, header.frame.itemsize)
     if n_frames < 1:
@@ -144,13 +145,15 @@ def _map(path: Path, header: _Header, notes: list[str]) -> NDArray[np.void]:
         note_cut(notes, path, f"{rest} of {header.frame.itemsize} bytes of a frame", n_frames)
     elif header.n_frames_stated > n_frames:
         note_cut(notes, path, f"the header states {header.n_frames_stated} frames", n_frames)
-    return np.memmap(path, dtype=header.frame, mode="r", offset=header.start, shape=(n_frames,))
+    with path.open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return data, np.frombuffer(data, dtype=header.frame, count=n_frames, offset=header.start)
 
 
-def _chunks(path: Path, data: NDArray[np.void], size: int) -> Iterator[FrameChunk]:
-    n_atoms = data.dtype["x"].shape[0]
-    for start in range(0, len(data), size):
-        part = data[start : start + size]
+def _chunks(path: Path, data: mmap.mmap, frames: NDArray[np.void], size: int) -> Iterator[FrameChunk]:
+    n_atoms = frames.dtype["x"].shape[0]
+    for start in range(0, len(frames), size):
+        part = frames[start : start + size]
         for name, length in (("cell", 48), ("x", 4 * n_atoms), ("y", 4 * n_atoms), ("z", 4 * n_atoms)):
             good = (part[name + "_head"] == length) & (part[name + "_tail"] == length)
             if not good.all():
@@ -162,6 +165,7 @@ def _chunks(path: Path, data: NDArray[np.void], size: int) -> Iterator[FrameChun
                 coordinates[:, :, axis] = part[name]
         cells = require_cells(_cells(part["cell"].astype(np.float64), path, start), start, path)
         yield FrameChunk(coordinates=coordinates, cells=cells)
+        release_pages(data)
 
 
 def _cells(stored: NDArray[np.float64], path: Path, first_frame: int) -> NDArray[np.float64]:

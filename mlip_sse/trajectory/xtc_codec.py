@@ -85,6 +85,24 @@ def _bits(body, position, n_bits):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _mixed_radix(body, position, n_bits, sizes, digits, numbers):  # type: ignore[no-untyped-def]
     """Read three integers stored as one number of ``n_bits``, the least significant byte first."""
+    if n_bits <= 62:  # fits a word: two divisions instead of two for each byte
+        value, shift = np.int64(0), 0
+        byte, skew = position >> 3, position & 7
+        while n_bits >= 8:
+            bits = np.int64(body[byte]) << skew
+            if skew:
+                bits |= np.int64(body[byte + 1]) >> (8 - skew)
+            value |= (bits & 255) << shift
+            byte += 1
+            shift += 8
+            n_bits -= 8
+        if n_bits:
+            value |= _bits(body, 8 * byte + skew, n_bits) << shift
+        numbers[2] = value % sizes[2]
+        value //= sizes[2]
+        numbers[1] = value % sizes[1]
+        numbers[0] = value // sizes[1]
+        return
     n_bytes = 0
     while n_bits > 0:
         take = min(8, n_bits)

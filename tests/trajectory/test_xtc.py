@@ -123,7 +123,7 @@ def test_changing_atoms_and_damaged_headers_are_one_line(path: Path, tmp_path: P
     with XTCFile(str(other), "w") as file:
         file.write(np.zeros((12, 3), dtype=np.float32), np.eye(3, dtype=np.float32), 0, 0.0, 1000.0)
     bad.write_bytes(path.read_bytes() + other.read_bytes())
-    with pytest.raises(FormatError, match="frame 12 has 12 atoms, the first has 13"):
+    with pytest.raises(FormatError, match="frame 12 has 12 atoms, the first 13"):
         open_source(bad, species=SYMBOLS)
     data = bytearray(path.read_bytes())
     data[60] = 255  # the precision becomes a NaN or negative
