@@ -45,7 +45,7 @@ def all_lags(n_frames: int, folder: Path) -> Run:
     return lambda: float(msd_all_lags(positions)[_LAG])
 
 
-@case("msd", "pymatgen DiffusionAnalyzer, all lags", "pymatgen-analysis-diffusion")
+@case("msd", "pymatgen DiffusionAnalyzer, its 200 lags", "pymatgen-analysis-diffusion")
 def pymatgen(n_frames: int, folder: Path) -> Run:
     from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
     from pymatgen.core import Lattice, Structure

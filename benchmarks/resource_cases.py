@@ -33,14 +33,6 @@ def series(n_frames: int, folder: Path) -> Run:
     return lambda: float(squared_displacement_series(positions, lags, weights).mean())
 
 
-@case("cores", "all-lag MSD (FFT)", OURS)
-def all_lags(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.fourier import msd_all_lags
-
-    positions = _ions_first(n_frames, np.float64)
-    return lambda: float(msd_all_lags(positions)[1])
-
-
 def _transport_moments(n_frames: int, dtype: type[np.floating]) -> Run:
     from mlip_sse import Trajectory
     from mlip_sse.analysis.transport.displacements import transport_moments

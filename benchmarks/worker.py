@@ -24,12 +24,12 @@ def main(group: str, name: str, size: str, folder: str, n_repeats: str, budget_s
     (chosen,) = (entry for entry in load_cases() if (entry.group, entry.name) == (group, name))
     try:
         run = chosen.prepare(int(size), Path(folder))
-    except ImportError as error:
-        result: dict[str, object] = {"skipped": f"not installed ({error.name or error})"}
-    else:
-        result = {"version": chosen.version, **measure(run, int(n_repeats), float(budget_s)).to_dict()}
+        result: dict[str, object] = {"version": chosen.version}
+        result |= measure(run, int(n_repeats), float(budget_s)).to_dict()
         if group in FILES:
             result["file_mb"] = (Path(folder) / size / FILES[group][0]).stat().st_size / 1e6
+    except ImportError as error:  # some packages look for what they need only when it is called
+        result = {"skipped": f"not installed ({error.name or ' '.join(str(error).split())[:80]})"}
     print(MARK + json.dumps(result))
 
 
