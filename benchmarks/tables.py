@@ -90,7 +90,7 @@ def _cores(group: str, size: int, rows: list[Row]) -> tuple[list[str], list[list
     """Put one thread beside two: by the clock, and by the CPU seconds of the busiest thread.
 
     The second is what the clock would show if no other program ran: it holds the work, its balance between the threads
-    and the cost of handing it out, but no waiting for a core. It holds where the calling thread does a share of the work.
+    and the cost of handing it out, but no waiting for a core. It holds where the calling thread works along.
     """
     header = ["", "wall s, 1", "wall s, 2", "ratio", "busiest thread s, 1", "busiest thread s, 2", "ratio", "agrees"]
     body = []
