@@ -26,8 +26,8 @@ def _ions_first(n_frames: int, dtype: type[np.floating]) -> NDArray[np.floating]
 
 @case("msd", "mlip-sse, 100 log lags: MSD, variance, α₂, tensor", OURS)
 def moments(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.displacements import displacement_moments
-    from mlip_sse.analysis.transport.lags import log_lags
+    from mlip_sse.analysis.transport.displacement.displacements import displacement_moments
+    from mlip_sse.analysis.transport.displacement.lags import log_lags
 
     positions = _ions_first(n_frames, np.float32)
     lags = log_lags(n_frames)
@@ -39,7 +39,7 @@ def moments(n_frames: int, folder: Path) -> Run:
 
 @case("msd", "mlip-sse, all lags (FFT)", OURS)
 def all_lags(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.fourier import msd_all_lags
+    from mlip_sse.analysis.transport.displacement.fourier import msd_all_lags
 
     positions = _ions_first(n_frames, np.float64)
     return lambda: float(msd_all_lags(positions)[_LAG])

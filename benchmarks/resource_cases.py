@@ -16,8 +16,8 @@ def _ions_first(n_frames: int, dtype: type[np.floating]) -> np.ndarray:
 
 @case("cores", "displacement moments, 100 log lags", OURS)
 def moments(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.displacements import displacement_moments
-    from mlip_sse.analysis.transport.lags import log_lags
+    from mlip_sse.analysis.transport.displacement.displacements import displacement_moments
+    from mlip_sse.analysis.transport.displacement.lags import log_lags
 
     positions, lags = _ions_first(n_frames, np.float32), log_lags(n_frames)
     return lambda: float(displacement_moments(positions, lags).msd[-1])
@@ -25,8 +25,8 @@ def moments(n_frames: int, folder: Path) -> Run:
 
 @case("cores", "squared displacements by time origin, 100 log lags", OURS)
 def series(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.displacements import squared_displacement_series
-    from mlip_sse.analysis.transport.lags import log_lags
+    from mlip_sse.analysis.transport.displacement.displacements import squared_displacement_series
+    from mlip_sse.analysis.transport.displacement.lags import log_lags
 
     positions, lags = _ions_first(n_frames, np.float32), log_lags(n_frames)
     weights = np.ones(len(lags))
@@ -35,8 +35,8 @@ def series(n_frames: int, folder: Path) -> Run:
 
 def _transport_moments(n_frames: int, dtype: type[np.floating]) -> Run:
     from mlip_sse import Trajectory
-    from mlip_sse.analysis.transport.displacements import transport_moments
-    from mlip_sse.analysis.transport.lags import log_lags
+    from mlip_sse.analysis.transport.displacement.displacements import transport_moments
+    from mlip_sse.analysis.transport.displacement.lags import log_lags
 
     def trajectory(length: int) -> Trajectory:
         cells = np.broadcast_to(BOX * np.eye(3), (length, 3, 3))

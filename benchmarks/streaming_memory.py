@@ -53,7 +53,7 @@ def write_dump(path: Path, n_bytes: int, seed: int = 5) -> int:
 
 def analyse(path: Path, scratch: Path, limit_bytes: int | None = None) -> dict[str, float]:
     """Read the dump in this process, compute the mean-squared displacement, and report times and peak."""
-    from mlip_sse.analysis.transport.displacements import displacement_moments
+    from mlip_sse.analysis.transport.displacement.displacements import displacement_moments
     from mlip_sse.trajectory.model import Trajectory
 
     options: dict[str, object] = {"scratch": scratch}

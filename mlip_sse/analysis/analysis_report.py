@@ -8,7 +8,7 @@ from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.recipes import Recipe
 from mlip_sse.analysis.results import to_json, to_plain
 from mlip_sse.analysis.temperature_series import TemperatureSeries
-from mlip_sse.analysis.transport.activation import ArrheniusResult
+from mlip_sse.analysis.transport.temperature.activation import ArrheniusResult
 from mlip_sse.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class AnalysisReport:
 
     def plot(self) -> "Figure":
         """Draw the Arrhenius plot, or the mean squared displacements where there is one trajectory only."""
-        from mlip_sse.analysis.transport.plots import plot_arrhenius, plot_transport
+        from mlip_sse.analysis.transport.display.plots import plot_arrhenius, plot_transport
         from mlip_sse.errors import InputError
 
         if self.series.arrhenius is not None:

@@ -196,7 +196,7 @@ def _nothing_left(errors: Sequence[MlipSseError], rows: Sequence[Measurement]) -
 def _report(recipe: Recipe, rows: Sequence[Measurement]) -> AnalysisReport:
     factor = None
     if isinstance(recipe, ArrheniusRecipe) and recipe.number_density is not None:
-        from mlip_sse.analysis.transport.reported import nernst_einstein_factor
+        from mlip_sse.analysis.transport.temperature.reported import nernst_einstein_factor
 
         factor = nernst_einstein_factor(recipe.number_density, recipe.charge, 300.0)
     provenance = Provenance(settings=recipe.model_dump(mode="json"))

@@ -2,8 +2,8 @@
 
 from mlip_sse.analysis.recipes import ClusterSettings
 from mlip_sse.analysis.results import Estimate
-from mlip_sse.analysis.transport.cluster_conductivity import ClusterConductivity, analyze_clusters
-from mlip_sse.analysis.transport.salt_ions import SaltIons, salt_ions
+from mlip_sse.analysis.transport.charge.cluster_conductivity import ClusterConductivity, analyze_clusters
+from mlip_sse.analysis.transport.charge.salt_ions import SaltIons, salt_ions
 from mlip_sse.analysis.transport.transport_result import TransportResult
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlip_sse.analysis.results import Estimate, Interval, Quality, Verdict, to_plain
 
 if TYPE_CHECKING:
-    from mlip_sse.analysis.transport.cluster_conductivity import ClusterConductivity
+    from mlip_sse.analysis.transport.charge.cluster_conductivity import ClusterConductivity
     from mlip_sse.analysis.transport.transport_result import TransportResult
 
 __all__ = ["SUMMARY_NAMES", "Measurement"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlip_sse.analysis.results import to_json
-from mlip_sse.analysis.transport.tables import csv_text
+from mlip_sse.analysis.transport.display.tables import csv_text
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def write_report(report: "AnalysisReport", folder: str | Path) -> list[Path]:
     InputError
         When ``folder`` is a file.
     """
-    from mlip_sse.analysis.transport.interactive_plots import page_html
-    from mlip_sse.analysis.transport.plots import plot_arrhenius, plot_transport
+    from mlip_sse.analysis.transport.display.interactive_plots import page_html
+    from mlip_sse.analysis.transport.display.plots import plot_arrhenius, plot_transport
 
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -83,7 +83,7 @@ def _write_text(path: Path, text: str) -> Path:
 def _write_figure(stem: Path, figure: "Figure") -> list[Path]:
     import matplotlib as mpl
 
-    from mlip_sse.analysis.transport.plots import SAVE_SETTINGS
+    from mlip_sse.analysis.transport.display.plots import SAVE_SETTINGS
 
     paths = []
     for suffix in _FIGURE_SUFFIXES:

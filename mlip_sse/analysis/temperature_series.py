@@ -8,11 +8,11 @@ import numpy as np
 
 from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.results import Estimate, Interval, Quality, Verdict, to_plain
-from mlip_sse.analysis.transport.activation import ArrheniusResult, analyze_arrhenius
-from mlip_sse.analysis.transport.arrhenius import ArrheniusFit, fit_arrhenius
-from mlip_sse.analysis.transport.arrhenius_points import Quantity
-from mlip_sse.analysis.transport.planner import plan_duration, plan_value_at
-from mlip_sse.analysis.transport.pooling import pool_over_temperatures
+from mlip_sse.analysis.transport.temperature.activation import ArrheniusResult, analyze_arrhenius
+from mlip_sse.analysis.transport.temperature.arrhenius import ArrheniusFit, fit_arrhenius
+from mlip_sse.analysis.transport.temperature.arrhenius_points import Quantity
+from mlip_sse.analysis.transport.temperature.planner import plan_duration, plan_value_at
+from mlip_sse.analysis.transport.temperature.pooling import pool_over_temperatures
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
 

@@ -7,7 +7,7 @@ from mlip_sse.analysis.analyze import analyze
 from mlip_sse.analysis.earlier_results import estimate_of_interval
 from mlip_sse.analysis.recipes import load_recipe
 from mlip_sse.analysis.results import Estimate
-from mlip_sse.analysis.transport.reported import nernst_einstein_factor
+from mlip_sse.analysis.transport.temperature.reported import nernst_einstein_factor
 from mlip_sse.errors import InputError
 from tests.analysis.trajectory_files import ACTIVATION_ENERGY_EV, FRAME_SPACING_FS, TEMPERATURES, files
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlip_sse.analysis.results import Estimate, Interval
-from mlip_sse.analysis.transport.arrhenius import fit_arrhenius
+from mlip_sse.analysis.transport.temperature.arrhenius import fit_arrhenius
 from mlip_sse.analysis.transport.transport import Transport
 from mlip_sse.analysis.transport.transport_result import TransportResult
 from mlip_sse.trajectory.model import Trajectory

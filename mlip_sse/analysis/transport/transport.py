@@ -7,16 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Estimate, Quality, Verdict
-from mlip_sse.analysis.transport.charges import Charges, charges_of
-from mlip_sse.analysis.transport.conductivity import (
+from mlip_sse.analysis.transport.charge.charges import Charges, charges_of
+from mlip_sse.analysis.transport.charge.conductivity import (
     charge_conductivity,
     haven_ratio,
     log_covariance,
     nernst_einstein_conductivity,
 )
-from mlip_sse.analysis.transport.diffusion import Diffusion, charge_diffusion, tracer_diffusion
-from mlip_sse.analysis.transport.displacements import DisplacementMoments, displacement_moments
-from mlip_sse.analysis.transport.green_kubo import (
+from mlip_sse.analysis.transport.charge.green_kubo import (
     Agreement,
     GreenKuboConductivity,
     agreement,
@@ -24,12 +22,14 @@ from mlip_sse.analysis.transport.green_kubo import (
     collective_spectrum_diffusivity,
     green_kubo_conductivity,
 )
-from mlip_sse.analysis.transport.lags import log_lags
-from mlip_sse.analysis.transport.onsager import OnsagerMatrix, onsager_matrix
-from mlip_sse.analysis.transport.onset import LONGEST_START
-from mlip_sse.analysis.transport.slope import WINDOW_RATIO
-from mlip_sse.analysis.transport.tensor import DiffusionTensor, diffusion_tensor
-from mlip_sse.analysis.transport.time_bins import TimeBins, time_bins
+from mlip_sse.analysis.transport.charge.onsager import OnsagerMatrix, onsager_matrix
+from mlip_sse.analysis.transport.displacement.diffusion import Diffusion, charge_diffusion, tracer_diffusion
+from mlip_sse.analysis.transport.displacement.displacements import DisplacementMoments, displacement_moments
+from mlip_sse.analysis.transport.displacement.lags import log_lags
+from mlip_sse.analysis.transport.displacement.onset import LONGEST_START
+from mlip_sse.analysis.transport.displacement.slope import WINDOW_RATIO
+from mlip_sse.analysis.transport.displacement.tensor import DiffusionTensor, diffusion_tensor
+from mlip_sse.analysis.transport.displacement.time_bins import TimeBins, time_bins
 from mlip_sse.analysis.transport.transport_result import SpeciesTransport, TransportResult
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.analysis.results import Estimate, Interval, Verdict
-from mlip_sse.analysis.transport.charges import Charges
-from mlip_sse.analysis.transport.diffusion import Diffusion
-from mlip_sse.analysis.transport.displacements import DisplacementMoments
-from mlip_sse.analysis.transport.green_kubo import Agreement, GreenKuboConductivity
-from mlip_sse.analysis.transport.onsager import OnsagerMatrix
-from mlip_sse.analysis.transport.spectrum import SpectralDensity
-from mlip_sse.analysis.transport.tensor import DiffusionTensor
-from mlip_sse.analysis.transport.time_bins import TimeBins
+from mlip_sse.analysis.transport.charge.charges import Charges
+from mlip_sse.analysis.transport.charge.green_kubo import Agreement, GreenKuboConductivity
+from mlip_sse.analysis.transport.charge.onsager import OnsagerMatrix
+from mlip_sse.analysis.transport.charge.spectrum import SpectralDensity
+from mlip_sse.analysis.transport.displacement.diffusion import Diffusion
+from mlip_sse.analysis.transport.displacement.displacements import DisplacementMoments
+from mlip_sse.analysis.transport.displacement.tensor import DiffusionTensor
+from mlip_sse.analysis.transport.displacement.time_bins import TimeBins
 from mlip_sse.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -163,6 +163,6 @@ class TransportResult:
 
     def plot(self) -> "Figure":
         """Draw the mean squared displacements with their fits, and the local exponent, as a matplotlib figure."""
-        from mlip_sse.analysis.transport.plots import plot_transport
+        from mlip_sse.analysis.transport.display.plots import plot_transport
 
         return plot_transport(self)

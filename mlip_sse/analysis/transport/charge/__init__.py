@@ -1,0 +1,1 @@
+"""Charge transport: conductivity, Haven ratio, spectra, Green-Kubo, Onsager matrix, clusters."""

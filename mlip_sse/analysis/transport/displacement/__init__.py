@@ -1,0 +1,1 @@
+"""Displacements of ions: moments over lags, where diffusion begins, slopes and their errors, diffusivities."""
