@@ -23,14 +23,13 @@ def moments(n_frames: int, folder: Path) -> Run:
     return lambda: float(displacement_moments(positions, lags).msd[-1])
 
 
-@case("cores", "squared displacements by time origin, 100 log lags", OURS)
-def series(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.displacement.displacements import squared_displacement_series
+@case("cores", "squared displacements by time bin, 100 log lags", OURS)
+def squares_in_time(n_frames: int, folder: Path) -> Run:
     from mlip_sse.analysis.transport.displacement.lags import log_lags
+    from mlip_sse.analysis.transport.displacement.time_bins import time_bins
 
     positions, lags = _ions_first(n_frames, np.float32), log_lags(n_frames)
-    weights = np.ones(len(lags))
-    return lambda: float(squared_displacement_series(positions, lags, weights).mean())
+    return lambda: float(time_bins(positions, lags).sums.sum())
 
 
 def _transport_moments(n_frames: int, dtype: type[np.floating]) -> Run:

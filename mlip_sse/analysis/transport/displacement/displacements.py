@@ -25,16 +25,13 @@ from mlip_sse.analysis.transport.displacement.lags import checked_lags
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["DisplacementMoments", "displacement_moments", "squared_displacement_series", "transport_moments"]
+__all__ = ["DisplacementMoments", "displacement_moments", "transport_moments"]
 
 _CHUNK = 1024
 """Origins that are summed in the precision of the positions before the sum goes into a float64 total."""
 
 _LINE_BYTES = 64
 """A cache line, and the width of the widest vector registers."""
-
-_STRETCH = 512
-"""Origins that one task of the time series serves: short enough that two threads share 2,000 frames evenly."""
 
 _NAN_SAFE_FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be reordered, so that they vectorise, but a NaN must come out as a NaN."""
@@ -195,42 +192,6 @@ def transport_moments(
     return ions, displacement_moments(np.ascontiguousarray(dipole.T)[None], lags)
 
 
-def squared_displacement_series(positions: Positions, lags: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Return a weighted sum of squared displacements as a function of the time origin.
-
-    q(t) = Σ_m w_m (1/N) Σ_i |x_i(t + m) - x_i(t)|², over the origins t = 0 … n_frames - max(m) - 1 that all lags share.
-    Its time average is Σ_m w_m MSD_m; its fluctuation in time gives the error of that sum, correlations included.
-
-    Parameters
-    ----------
-    positions : (n_ions, 3, n_frames) Å, or an iterable of such blocks; a dipole is (1, 3, n_frames)
-    lags : (n_lags,) frames, increasing
-    weights : (n_lags,)
-
-    Returns
-    -------
-    (n_frames - max lag,) Å² times the unit of the weights
-
-    Raises
-    ------
-    InputError
-        When shapes are wrong, a lag does not fit or coordinates are not finite.
-    """
-    series: NDArray[np.float64] | float = 0.0
-    n_ions = 0
-    for block in position_blocks(positions):
-        chosen = checked_lags(lags, block.shape[2])
-        factors = np.asarray(weights, dtype=np.float64)
-        if factors.shape != chosen.shape:
-            raise InputError(f"weights have shape {factors.shape}, expected one for each of the {chosen.size} lags")
-        part = _origin_series(block, chosen, factors)
-        if not np.all(np.isfinite(part)):
-            refuse_not_finite(block, n_ions)
-        series = series + part
-        n_ions += block.shape[0]
-    return np.asarray(series / n_ions)
-
-
 @njit(parallel=True, cache=True, fastmath=_NAN_SAFE_FASTMATH)
 def _moment_sums(positions, lags):  # type: ignore[no-untyped-def]
     """Sum |Δ|⁴, xx, yy, zz, xy, xz, yz over the origins: (n_ions, n_lags, 7) float64.
@@ -294,26 +255,3 @@ def _aligned(ion):  # type: ignore[no-untyped-def]
     rows = memory[first : first + 3 * stride].reshape((3, stride))
     rows[:, :n_frames] = ion
     return rows
-
-
-@njit(parallel=True, cache=True, fastmath=_NAN_SAFE_FASTMATH)
-def _origin_series(x, lags, weights):  # type: ignore[no-untyped-def]
-    """Σ_i Σ_m w_m |x_i(t + m) - x_i(t)|² for each common origin t; a task is a stretch of origins."""
-    n_origins = x.shape[2] - lags[-1]
-    out = np.zeros(n_origins)
-    for stretch in prange((n_origins + _STRETCH - 1) // _STRETCH):
-        start = stretch * _STRETCH
-        stop = min(start + _STRETCH, n_origins)
-        q = out[start:stop]
-        for i in range(x.shape[0]):
-            x0, y0, z0 = x[i, 0, start:stop], x[i, 1, start:stop], x[i, 2, start:stop]
-            for k in range(lags.size):
-                m = lags[k]
-                w = weights[k]
-                x1, y1, z1 = x[i, 0, start + m : stop + m], x[i, 1, start + m : stop + m], x[i, 2, start + m : stop + m]
-                for t in range(stop - start):
-                    dx = x1[t] - x0[t]
-                    dy = y1[t] - y0[t]
-                    dz = z1[t] - z0[t]
-                    q[t] += w * (dx * dx + dy * dy + dz * dz)
-    return out

@@ -7,7 +7,6 @@ import pytest
 from mlip_sse.analysis.transport.displacement.displacements import (
     DisplacementMoments,
     displacement_moments,
-    squared_displacement_series,
     transport_moments,
 )
 from mlip_sse.analysis.transport.displacement.lags import log_lags
@@ -137,7 +136,6 @@ def test_float32_keeps_six_digits(walk, lags, moments):
 
 
 def test_threads_change_no_bit(walk, lags, moments):
-    series = squared_displacement_series(walk, lags[:6], np.ones(6))
     before = numba.get_num_threads()
     try:
         for n_threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
@@ -146,7 +144,6 @@ def test_threads_change_no_bit(walk, lags, moments):
             assert again.msd_per_ion.tobytes() == moments.msd_per_ion.tobytes()
             assert again.quartic_per_ion.tobytes() == moments.quartic_per_ion.tobytes()
             assert again.tensor.tobytes() == moments.tensor.tobytes()
-            assert squared_displacement_series(walk, lags[:6], np.ones(6)).tobytes() == series.tobytes()
     finally:
         numba.set_num_threads(before)
 
@@ -168,28 +165,6 @@ def test_ions_at_rest_have_no_non_gaussian_parameter():
     moments = displacement_moments(np.full((2, 3, 10), 4.0), [1, 5])
     assert moments.msd.tolist() == [0.0, 0.0]
     assert np.all(np.isnan(moments.alpha2))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_series_equals_the_slow_twin_and_averages_to_the_msd(walk, dtype):
-    lags, weights = np.array([1, 7, 600]), np.array([2.0, -1.5, 0.25])
-    series = squared_displacement_series(walk.astype(dtype), lags, weights)
-    wanted = np.zeros(2300 - 600)
-    for lag, weight in zip(lags, weights, strict=True):
-        for origin in range(len(wanted)):
-            moved = walk[:, :, origin + lag] - walk[:, :, origin]
-            wanted[origin] += weight * (moved**2).sum(axis=1).mean()
-    # float32: positions rounded to 5e-7 Å times displacements of 5 Å
-    np.testing.assert_allclose(series, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 1e-5)
-
-
-def test_series_of_a_dipole_in_blocks():
-    dipole = walkers(1, 900, seed=6, step=3.0)
-    series = squared_displacement_series(dipole, [4], [1.0])
-    np.testing.assert_allclose(series, ((dipole[0, :, 4:] - dipole[0, :, :-4]) ** 2).sum(axis=0), **EXACT)
-    two = squared_displacement_series(iter([dipole, 2 * dipole]), [4], [1.0])
-    np.testing.assert_allclose(two, (1 + 4) / 2 * series, **EXACT)
-    assert displacement_moments(dipole, [4]).msd[0] == pytest.approx(series.mean(), rel=1e-12)
 
 
 def trajectory_of(positions, **options):
@@ -242,8 +217,6 @@ def test_a_coordinate_that_is_not_finite_is_named(walk, dtype, bad, frame):
         with pytest.raises(InputError, match=f"y of ion 5 in frame {frame} is {bad}, expected a finite") as refusal:
             displacement_moments(blocks, [1, 100])
         assert "\n" not in str(refusal.value)
-    with pytest.raises(InputError, match="y of ion 5"):
-        squared_displacement_series(broken, [1, 100], [1.0, 1.0])
 
 
 def test_overflow_of_float32_is_said():
@@ -266,8 +239,3 @@ def test_overflow_of_float32_is_said():
 def test_positions_that_do_not_fit_are_refused(positions, message):
     with pytest.raises(InputError, match=message):
         displacement_moments(positions, [1, 5])
-
-
-def test_series_needs_a_weight_for_each_lag():
-    with pytest.raises(InputError, match="expected one for each of the 2 lags"):
-        squared_displacement_series(np.zeros((1, 3, 10)), [1, 2], [1.0])
