@@ -62,7 +62,7 @@ def command(
         return
     from rich.console import Console
 
-    from mlip_sse.analysis.transport.tables import report_renderables
+    from mlip_sse.analysis.transport.display.tables import report_renderables
 
     console = Console(highlight=False, soft_wrap=False)
     for part in report_renderables(report, console.width):
