@@ -28,7 +28,7 @@ $(STAMP): requirements/lock.txt pyproject.toml
 demo: env
 	$(BIN)/mlip-sse simulate molten_licl --out demo
 	$(BIN)/mlip-sse analyze transport $(foreach t,$(DEMO_TEMPERATURES),demo/$(t)K/production.lammpstrj --temperature $(t)) \
-		--mobile Li --mobile Cl --reference barycentric --out demo/transport
+		--mobile Li --mobile Cl --set reference=barycentric --out demo/transport
 	@echo "The trajectories lie in demo/, the table, the numbers and the plots in demo/transport/."
 
 test: env lint types floors docs unit
