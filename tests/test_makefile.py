@@ -12,14 +12,10 @@ from mlip_sse.cli.main import VERBS, main
 def test_the_demo_names_verbs_and_options_that_exist(repository, capsys):
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    printed = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "demo"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    commands = [shlex.split(line) for line in printed.stdout.splitlines() if "bin/mlip-sse " in line]
+    dry_run = ["make", "--dry-run", "--no-print-directory", "demo"]
+    printed = subprocess.run(dry_run, cwd=repository, capture_output=True, text=True, check=True).stdout
+    lines = printed.replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line) for line in lines if "bin/mlip-sse " in line]
     assert [words[1] for words in commands] == ["simulate", "analyze"]
     for words in commands:
         assert words[1] in VERBS

@@ -159,11 +159,16 @@ def _table(report: "AnalysisReport", width: int) -> "Table":
 
     wide = width >= WIDE_COLUMNS
     separator = " " if wide else "\n"
+    several = next((row.mobile.split(",")[0] for row in report.measurements if row.mobile and "," in row.mobile), None)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, pad_edge=False)
     table.add_column("trajectory", overflow="ellipsis", no_wrap=True, max_width=max(12, width - (92 if wide else 56)))
     table.add_column("T (K)", justify="right", no_wrap=True)
     for title, _ in _COLUMNS:
-        table.add_column(title, justify="left" if wide else "center", no_wrap=True)
+        table.add_column(
+            title if several is None else title.replace("D*", f"D*({several})"),
+            justify="left" if wide else "center",
+            no_wrap=True,
+        )
     table.add_column("quality", no_wrap=True)
     for name, row in zip(_short_names([row.path for row in report.measurements]), report.measurements, strict=True):
         kelvin = "?" if row.temperature_k is None else f"{row.temperature_k:g}"
