@@ -161,7 +161,7 @@ def _table(report: "AnalysisReport", width: int) -> "Table":
     separator = " " if wide else "\n"
     several = next((row.mobile.split(",")[0] for row in report.measurements if row.mobile and "," in row.mobile), None)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, pad_edge=False)
-    table.add_column("trajectory", overflow="ellipsis", no_wrap=True, max_width=max(10, width - (96 if wide else 70)))
+    table.add_column("trajectory", overflow="ellipsis", no_wrap=True, max_width=max(12, width - (96 if wide else 68)))
     table.add_column("T (K)", justify="right", no_wrap=True)
     for title, _ in _COLUMNS:
         table.add_column(
