@@ -1,0 +1,55 @@
+"""How close atoms are, and what is too close."""
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from mlip_sse.errors import InputError
+
+__all__ = ["check_separation", "close_pairs", "shortest_distances"]
+
+_OVERLAP = 0.5
+"""Atoms nearer than this part of the sum of their covalent radii lie on top of each other."""
+
+
+def close_pairs(atoms: Atoms, cutoff: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the pairs (i, j) within a cutoff, periodic images included, each once, and their distances in Å."""
+    from ase.neighborlist import neighbor_list
+
+    first, second, distances = neighbor_list("ijd", atoms, cutoff)
+    once = first <= second
+    return np.asarray(first[once]), np.asarray(second[once]), np.asarray(distances[once])
+
+
+def shortest_distances(atoms: Atoms, cutoff: float = 4.0) -> dict[tuple[str, str], float]:
+    """Return the shortest distance in Å of each pair of elements that comes within the cutoff, names in order."""
+    shortest: dict[tuple[str, str], float] = {}
+    symbols = atoms.get_chemical_symbols()
+    for i, j, distance in zip(*close_pairs(atoms, cutoff), strict=True):
+        first, second = sorted((symbols[i], symbols[j]))
+        shortest[first, second] = min(shortest.get((first, second), np.inf), float(distance))
+    return shortest
+
+
+def check_separation(atoms: Atoms, what: str) -> None:
+    """Refuse atoms that lie on top of each other.
+
+    Raises
+    ------
+    InputError
+        Names the closest pair, when it is nearer than half the sum of its covalent radii.
+    """
+    from ase.data import covalent_radii
+
+    radii = np.asarray(covalent_radii)[atoms.numbers]
+    first, second, distances = close_pairs(atoms, 2 * _OVERLAP * float(radii.max(initial=0.0)))
+    limits = _OVERLAP * (radii[first] + radii[second])
+    if not np.any(distances < limits):
+        return
+    worst = int(np.argmin(distances / limits))
+    i, j = int(first[worst]), int(second[worst])
+    raise InputError(
+        f"{what}: atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are {distances[worst]:.2f} Å apart, "
+        f"expected at least {limits[worst]:.2f} Å: look for doubled or wrongly scaled positions, or partial "
+        "occupancies lost on the way"
+    )
