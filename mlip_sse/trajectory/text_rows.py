@@ -11,7 +11,17 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.trajectory.numbers import byte_at, ends_word, read_number
+from mlip_sse.trajectory.numbers import (
+    byte_at,
+    classify,
+    ends_word,
+    lowest_bit,
+    pack_short,
+    pointer_to,
+    read_fixed,
+    read_number,
+    read_whole,
+)
 
 __all__ = ["Column", "RowStatus", "pack_label", "parse_rows", "skip_lines"]
 
@@ -85,7 +95,7 @@ def _find_slot(identifiers: NDArray[np.int64], identifier: int) -> int:
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_row(
-    text: NDArray[np.uint8], p: int, columns: NDArray[np.int64], values: NDArray[np.float64], keys: NDArray[np.int64]
+    text: Any, p: int, columns: NDArray[np.int64], values: NDArray[np.float64], keys: NDArray[np.int64]
 ) -> tuple[int, int, int]:
     """Read one line into ``values`` and ``keys`` = (identifier, label): (position after it, status, column)."""
     for column in range(columns.size):
@@ -121,6 +131,60 @@ def _read_row(
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
+def _bounds(text: Any, base: Any) -> Any:
+    """Return of the 64 bytes from ``base``, up to the newline: where words start, where they end, newlines, digits."""
+    separators, newlines, digits = classify(text, base)
+    words = ~(separators | newlines)
+    line = newlines ^ (newlines - np.uint64(1))  # the bits up to the newline, all where there is none
+    before = words << np.uint64(1)
+    return words & ~before & line, before & ~words & line, newlines, digits
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _scan_row(text: Any, p: int, columns: Any, n_columns: int, values: Any) -> Any:
+    """Read one line of usual words: (position after it, identifier, label), or -1 for the position: see `_read_row`.
+
+    Ends of words come from bit masks, 64 bytes at a time, so that no word waits for the one before.
+    """
+    identifier, label, one = 0, 0, np.uint64(1)
+    base = np.uint64(p)
+    starts, ends, newlines, digits = _bounds(text, base)
+    for column in range(n_columns):
+        if ends == np.uint64(0):
+            if newlines != np.uint64(0) or starts == one:
+                return -1, identifier, label
+            base += lowest_bit(starts)
+            starts, ends, newlines, digits = _bounds(text, base)
+            if ends == np.uint64(0):
+                return -1, identifier, label
+        start, end = lowest_bit(starts), lowest_bit(ends)
+        starts, ends = starts & (starts - one), ends & (ends - one)
+        kind, good = columns[column], True
+        if kind >= 0:
+            values[kind], good = read_fixed(text, base, start, end, digits)
+            if not good:
+                whole, good = read_whole(text, base, start, end, digits)
+                values[kind] = whole
+            if not good:
+                values[kind], after, code = read_number(text, np.int64(base + start))
+                good = code == 0 and np.uint64(after) == base + end
+        elif kind == -2:
+            identifier, good = read_whole(text, base, start, end, digits)
+        elif kind == -3:
+            label, good = pack_short(text, base + start, end - start), end - start <= np.uint64(8)
+        if not good:
+            return -1, identifier, label
+    stop = base + lowest_bit(newlines)
+    if newlines == np.uint64(0):
+        stop = base + lowest_bit(starts)  # 64 where no word is left
+        while byte_at(text, stop) == 32 or byte_at(text, stop) == 9 or byte_at(text, stop) == 13:
+            stop += one
+    if starts != np.uint64(0) or byte_at(text, stop) != _NEWLINE:
+        return -1, identifier, label
+    return np.int64(stop) + 1, identifier, label
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _read_frame(
     text: NDArray[np.uint8],
     start: int,
@@ -135,21 +199,27 @@ def _read_frame(
     values, keys = np.empty(max(n_values, 1)), np.zeros(2, np.int64)
     by_identifier, with_labels = identifiers.size > 0, labels.size > 0
     seen = np.zeros(identifiers.size, np.uint8)
+    characters, kinds, numbers = pointer_to(text), pointer_to(columns), pointer_to(values)
     p = start
     for row in range(n_atoms):
-        p, code, column = _read_row(text, p, columns, values, keys)
+        after, identifier, label = _scan_row(characters, p, kinds, columns.size, numbers)
+        code, column = 0, 0
+        if after < 0:
+            after, code, column = _read_row(characters, p, columns, values, keys)
+            identifier, label = keys[0], keys[1]
+        p = after
         slot = row
         if code == 0 and by_identifier:
             slot = slots[row]
-            if identifiers[slot] != keys[0]:
-                slot = _find_slot(identifiers, keys[0])
+            if identifiers[slot] != identifier:
+                slot = _find_slot(identifiers, identifier)
             if slot < 0:
                 code = 5
             elif seen[slot]:
                 code = 6
             else:
                 seen[slot] = 1
-        if code == 0 and with_labels and labels[slot] != keys[1]:
+        if code == 0 and with_labels and labels[slot] != label:
             code = 7
         if code != 0:
             status[0], status[1], status[2] = code, row, column
@@ -190,8 +260,8 @@ def parse_rows(
     Parameters
     ----------
     text : (n_bytes,)
-        At least eight bytes longer than what is read of it. Every frame's ``n_atoms`` lines must be there and end
-        with a newline (`skip_lines` has found them).
+        At least `numbers.PADDING` bytes longer than what is read of it. Every frame's ``n_atoms`` lines must be there
+        and end with a newline (`skip_lines` has found them).
     starts : (n_frames,) where each frame's first row begins
     columns : (n_columns,)
         For each column the place of its number in the output, or a `Column`.
