@@ -12,7 +12,6 @@ from mlip_sse.structures.partial import DisorderedStructure
 
 __all__ = ["WholeCounts", "smallest_cells", "whole_counts"]
 
-_MAX_COMBINATIONS = 200_000
 _SUGGESTED_UP_TO = 48
 
 
@@ -50,7 +49,7 @@ def whole_counts(structure: DisorderedStructure, n_cells: int, tolerance: float)
     Raises
     ------
     InputError
-        When an element has no oxidation state, or the groups leave more combinations than can be tried.
+        When an element has no oxidation state.
     """
     sizes = np.bincount(structure.groups, minlength=len(structure.labels)) * n_cells
     options = [
@@ -59,18 +58,18 @@ def whole_counts(structure: DisorderedStructure, n_cells: int, tolerance: float)
     ]
     if not all(options):
         return None
-    if np.prod([float(len(choices)) for choices in options]) > _MAX_COMBINATIONS:
-        raise InputError(
-            f"disorder: more than {_MAX_COMBINATIONS} ways to round the occupancies, expected fewer: lower the "
-            "tolerance"
-        )
-    best: tuple[float, float, tuple[Mapping[str, int], ...]] | None = None
-    for combination in product(*options):
-        charge = sum(structure.charge_of(element) * n for counts, _, _ in combination for element, n in counts.items())
-        squared = sum(square for _, square, _ in combination)
-        if abs(charge) < 1e-6 and (best is None or squared < best[0] - 1e-12):
-            best = (squared, max(worst for _, _, worst in combination), tuple(counts for counts, _, _ in combination))
-    return None if best is None else WholeCounts(n_cells, best[2], best[1])
+    best: dict[float, tuple[float, float, tuple[Mapping[str, int], ...]]] = {0.0: (0.0, 0.0, ())}
+    for (
+        choices
+    ) in options:  # of all ways that give one charge so far, only the nearest can be part of the nearest in the end
+        extended: dict[float, tuple[float, float, tuple[Mapping[str, int], ...]]] = {}
+        for (charge, (squared, worst, before)), (counts, square, misfit) in product(best.items(), choices):
+            total = round(charge + sum(structure.charge_of(element) * n for element, n in counts.items()), 6)
+            if total not in extended or squared + square < extended[total][0] - 1e-12:
+                extended[total] = (squared + square, max(worst, misfit), (*before, counts))
+        best = extended
+    neutral = best.get(0.0)
+    return None if neutral is None else WholeCounts(n_cells, neutral[2], neutral[1])
 
 
 def smallest_cells(structure: DisorderedStructure, max_cells: int, tolerance: float) -> WholeCounts:

@@ -129,7 +129,9 @@ class DisorderedStructure:
         """
         from ase.build import make_supercell
 
-        numbered = Atoms("X" * len(self.groups), scaled_positions=self.scaled_positions, cell=self.cell, pbc=True)
+        numbered = Atoms(
+            numbers=np.zeros(len(self.groups)), scaled_positions=self.scaled_positions, cell=self.cell, pbc=True
+        )
         numbered.set_tags(self.groups)
         large = make_supercell(numbered, np.asarray(matrix))
         return replace(

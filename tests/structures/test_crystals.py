@@ -181,6 +181,27 @@ def test_argyrodite_lithium_agrees_with_the_site_map_of_others(shared_data):
         assert np.count_nonzero(names == theirs) == np.count_nonzero(ours.symbols == element)
 
 
+def test_li7p3s11_framework_agrees_with_the_mean_of_dft_dynamics(shared_data):
+    # 194 frames of Li27P12S44 at 520 K: two of our cells in another setting, less one Li, in a cell 1 % longer.
+    frames = read(shared_data("lips_dft/lips_devset_194.extxyz"), ":")
+    first = frames[0].get_scaled_positions(wrap=False)
+    steps = np.array([frame.get_scaled_positions(wrap=False) for frame in frames]) - first
+    mean = (first + np.mean(steps - np.rint(steps), axis=0)) * [2, 1, 1]
+    half = frames[0].cell.array / np.array([[2], [1], [1]])
+    ours = crystal("li7p3s11")
+    a, b, c = ours.cell.array
+    reduced = ours.positions @ np.linalg.inv([b, a - b, c])
+    symbols = np.array(frames[0].get_chemical_symbols())
+    distances = []
+    for element in ("P", "S"):
+        difference = reduced[ours.symbols == element][:, None] - mean[symbols == element][None]
+        difference -= np.rint(difference)
+        distances += np.linalg.norm(difference @ half, axis=2).min(axis=1).tolist()
+    assert len(distances) == 28
+    assert np.mean(distances) < 0.25  # measured 0.20 Å: tetrahedra turn at 520 K
+    assert max(distances) < 0.45  # 0.37 Å
+
+
 def test_llzo_agrees_with_the_poscar_of_others(shared_data):
     theirs = read(shared_data("mogroup_transport/POSCAR_LLZO"), format="vasp")
     ours = disordered_crystal("c_li7la3zr2o12")

@@ -1,7 +1,9 @@
 """Whole atoms from fractions: neutral, nearest, in the smallest cell, and a refusal that says why."""
 
 from dataclasses import replace
+from itertools import product
 
+import numpy as np
 import pytest
 
 from mlip_sse.errors import InputError
@@ -53,3 +55,28 @@ def test_an_element_without_oxidation_state_is_named(shared_rock_salt):
     unknown = replace(shared_rock_salt, oxidation_states={"Na": 1.0, "Cl": -1.0})
     with pytest.raises(InputError, match="no oxidation state for Li"):
         smallest_cells(unknown, 1, 0.01)
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.13, 0.3])
+def test_equals_trying_every_combination(tolerance):
+    structure = disordered_crystal("li6ps5cl_disordered")
+    found = whole_counts(structure, 1, tolerance)
+    best = None
+    for lithium, cl_c, cl_a in product(range(49), range(5), range(5)):
+        misfits = np.abs([lithium / 48 - 0.5, cl_c / 4 - 0.615, cl_a / 4 - 0.385])
+        charge = lithium + 4 * 5 - 2 * (16 + 8 - cl_c - cl_a) - cl_c - cl_a
+        nearest = abs(cl_c - 2.46) < 1 and abs(cl_a - 1.54) < 1
+        squared = misfits[0] ** 2 * 48 + 2 * (misfits[1] ** 2 + misfits[2] ** 2) * 4
+        if (
+            charge == 0
+            and nearest
+            and misfits.max() <= tolerance
+            and lithium == 24
+            and (best is None or squared < best[0])
+        ):
+            best = (squared, cl_c, cl_a)
+    if best is None:
+        assert found is None
+    else:
+        x4c, x4a = (found.counts[structure.labels.index(label)] for label in ("X4c", "X4a"))
+        assert (x4c["Cl"], x4a["Cl"]) == best[1:]
