@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.structures.separation import check_lattice
 from mlip_sse.structures.symmetry import site_orbits
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class DisorderedStructure:
                 f"{len(self.labels)} labels and {len(self.occupancies)} occupancies, expected as many indices as "
                 "positions and as many labels as occupancies"
             )
+        check_lattice(self.cell, self.scaled_positions, "disordered structure")
         for label, occupancy in zip(self.labels, self.occupancies, strict=True):
             total = sum(occupancy.values())
             if not occupancy or min(occupancy.values()) <= 0 or total > 1 + 1e-3:
@@ -161,11 +164,14 @@ class DisorderedStructure:
         for site in structure:
             species.append({})
             for specie, fraction in site.species.items():
+                if specie.symbol not in atomic_numbers:
+                    raise InputError(f"site {site.label}: found {specie.symbol!r}, expected a chemical element")
                 species[-1][specie.symbol] = species[-1].get(specie.symbol, 0.0) + float(fraction)
                 if getattr(specie, "oxi_state", None) is not None:
                     states[specie.symbol] = float(specie.oxi_state)
         kinds = [species.index(one) for one in species]
         cell, scaled = np.array(structure.lattice.matrix), np.array(structure.frac_coords) % 1.0
+        check_lattice(cell, scaled, "structure")  # spglib does not survive a cell that is none
         firsts, groups = np.unique(site_orbits(cell, scaled, kinds), return_inverse=True)
         return cls(
             cell=cell,

@@ -3,7 +3,6 @@
 import warnings
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 
 from mlip_sse.errors import CatalogueError, FormatError, InputError, did_you_mean
@@ -12,7 +11,7 @@ from mlip_sse.structures.crystals import crystal, crystal_names, disordered_crys
 from mlip_sse.structures.disorder import OrderingSettings, resolve_disorder
 from mlip_sse.structures.lineage import with_step
 from mlip_sse.structures.partial import DisorderedStructure
-from mlip_sse.structures.separation import check_separation
+from mlip_sse.structures.separation import check_lattice, check_separation
 
 __all__ = ["read_disordered", "read_structure"]
 
@@ -131,7 +130,10 @@ def _from_cif(path: Path) -> DisorderedStructure:
     if not structures:
         raise FormatError(f"{path}: found no structure in the CIF, expected a cell and atom sites")
     origin = {"operation": "read", "file": path.name, "sha256": sha256_of_file(path)}
-    return DisorderedStructure.from_pymatgen(structures[0], origin)
+    try:
+        return DisorderedStructure.from_pymatgen(structures[0], origin)
+    except InputError as error:
+        raise FormatError(f"{path}: {error}") from error
 
 
 def _from_ase(path: Path) -> Atoms:
@@ -151,9 +153,8 @@ def _from_ase(path: Path) -> Atoms:
 
 
 def _checked(atoms: Atoms, path: Path) -> Atoms:
-    if not np.all(np.isfinite(atoms.positions)) or not np.all(np.isfinite(atoms.cell.array)):
-        raise InputError(f"{path}: found positions or a cell that are not finite numbers, expected Å")
-    if abs(float(atoms.cell.volume)) < 1e-3 or not all(atoms.pbc):
+    check_lattice(atoms.cell.array, atoms.positions, str(path))
+    if not all(atoms.pbc):
         raise InputError(f"{path}: found no cell that is periodic in three directions, expected three lattice vectors")
     check_separation(atoms, str(path))
     return with_step(atoms, "read", file=path.name, sha256=sha256_of_file(path))

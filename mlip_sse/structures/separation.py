@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
 
-__all__ = ["check_separation", "close_pairs", "shortest_distances"]
+__all__ = ["check_lattice", "check_separation", "close_pairs", "shortest_distances"]
 
+_LONGEST, _FARTHEST = 1e4, 1e6
 _OVERLAP = 0.5
 """Atoms nearer than this part of the sum of their covalent radii lie on top of each other."""
 
@@ -29,6 +30,26 @@ def shortest_distances(atoms: Atoms, cutoff: float = 4.0) -> dict[tuple[str, str
         first, second = sorted((symbols[i], symbols[j]))
         shortest[first, second] = min(shortest.get((first, second), np.inf), float(distance))
     return shortest
+
+
+def check_lattice(cell: NDArray[np.float64], positions: NDArray[np.float64], what: str) -> None:
+    """Refuse a cell or positions (Å or fractions) that are not finite or absurd, and a cell without volume.
+
+    Raises
+    ------
+    InputError
+        Says what was found.
+    """
+    if not np.all(np.isfinite(cell)) or not np.all(np.abs(positions) < _FARTHEST):  # NaN fails too
+        raise InputError(
+            f"{what}: found positions or a cell that are not finite numbers below {_FARTHEST:g}, expected Å"
+        )
+    longest, volume = float(np.linalg.norm(cell, axis=1).max()), abs(float(np.linalg.det(cell)))
+    if volume < 1e-3 or longest > _LONGEST:
+        raise InputError(
+            f"{what}: found no cell that is periodic in three directions (longest edge {longest:.3g} Å, volume "
+            f"{volume:.3g} Å³), expected three lattice vectors"
+        )
 
 
 def check_separation(atoms: Atoms, what: str) -> None:

@@ -1,5 +1,7 @@
 """Reading: files and names alike, partial occupancies never lost, nonsense refused in one line."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -114,3 +116,48 @@ def test_positions_that_are_no_numbers_folders_and_non_cifs_are_refused(tmp_path
         read_structure(tmp_path)
     with pytest.raises(FormatError, match="no CIF"):
         read_disordered(tmp_path / "a.extxyz")
+
+
+CELL_LINES = "_cell_length_a {}\n_cell_length_b 5\n_cell_length_c 5\n" + "".join(
+    f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma")
+)
+SITE_LINES = "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n{} 0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("edge", "site", "words"),
+    [("nan", "Li1", "not"), ("0", "Li1", "not|no cell"), ("1e99", "Li1", "not|no cell"), ("5", "Xq1", "not|found")],
+)
+def test_damaged_cifs_are_refused_before_the_symmetry_search(tmp_path, edge, site, words):
+    # The symmetry library ends the process on a cell of NaN.
+    (tmp_path / "a.cif").write_text("data_x\n" + CELL_LINES.format(edge) + SITE_LINES.format(site))
+    with pytest.raises(FormatError, match=words) as refused:
+        read_structure(tmp_path / "a.cif")
+    assert "\n" not in str(refused.value)
+
+
+def test_damage_never_shows_a_traceback(tmp_path):
+    crystal("li2s").write(tmp_path / "good.cif")
+    crystal("li2s").write(tmp_path / "good.extxyz")
+    crystal("li2s").write(tmp_path / "good.vasp", format="vasp")
+    rng = np.random.default_rng(0)
+    junk = ["nan", "-1e999", "?", "Xx", '"', "\n", "1e308", "(", "loop_", "99999999999999999999"]
+    messages = []
+    for name in ("good.cif", "good.extxyz", "good.vasp"):
+        text = (tmp_path / name).read_text()
+        for _ in range(40):
+            start, length = int(rng.integers(len(text))), int(rng.integers(1, 30))
+            damaged = text[:start] + str(rng.choice(junk)) + text[start + length :]
+            (tmp_path / f"bad_{name}").write_text(damaged)
+            try:
+                read_structure(tmp_path / f"bad_{name}")
+            except InputError as error:
+                messages.append(str(error))
+    assert len(messages) > 40
+    assert not any("\n" in message for message in messages)
+
+
+def test_pymatgen_is_only_loaded_for_cifs():
+    code = "import sys, mlip_sse.structures as s; s.crystal('li2s'); print('pymatgen' in sys.modules, 'spglib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
