@@ -1,5 +1,6 @@
 """Every shipped crystal: composition, symmetry, distances, charge, density, and copies of others, where any."""
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -7,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import spglib
+from ase import Atoms
 from ase.formula import Formula
 from ase.io import read, write
 
@@ -216,6 +218,27 @@ def test_llzo_agrees_with_the_poscar_of_others(shared_data):
             difference -= np.rint(difference)
             best.append(np.linalg.norm(difference * 12.98, axis=2).min(axis=1).max())
         assert min(best) < most  # relaxed with ordered lithium, in whichever origin
+
+
+@pytest.mark.parametrize(
+    ("name", "mp_id"), [("li2s", "mp-1153"), ("licl", "mp-22905"), ("li2o", "mp-1960"), ("li3p", "mp-736")]
+)
+def test_binaries_agree_with_relaxed_ones_of_others(shared_data, name, mp_id):
+    with gzip.open(shared_data("binary_elasticity/mp-binary-pbe-elasticity-2025.1.json.gz")) as stream:
+        table = {entry["mp_id"]: entry for entry in json.load(stream)}
+    theirs = table[mp_id]["structure"]
+    sites = Atoms(
+        [site["species"][0]["element"] for site in theirs["sites"]],
+        scaled_positions=[site["abc"] for site in theirs["sites"]],
+        cell=theirs["lattice"]["matrix"],
+        pbc=True,
+    )
+    ours = crystal(name)
+    per_atom = [atoms.get_volume() / len(atoms) for atoms in (ours, sites)]
+    assert per_atom[0] == pytest.approx(per_atom[1], rel=0.03)  # PBE, a per cent in each edge
+    shortest = shortest_distances(ours, 3.5)
+    for pair, distance in shortest_distances(sites, 3.5).items():
+        assert shortest[pair] == pytest.approx(distance, rel=0.02)
 
 
 def _largest_shift(ours, theirs):
