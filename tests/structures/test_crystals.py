@@ -83,8 +83,8 @@ def test_every_phosphorus_has_four_sulfur_at_bond_length(name):
     for i, j, distance in zip(first, second, distances, strict=True):
         if {atoms.symbols[i], atoms.symbols[j]} == {"P", "S"}:
             bonds[i if atoms.symbols[i] == "P" else j].append(distance)
-    # Terminal and bridging bonds of P2S7 and P4S10, and one short bond in the source, are the exceptions.
-    low, high = {"p2s5": (1.91, 2.14), "li7p3s11": (2.0, 2.21), "beta_li3ps4": (1.94, 2.1)}.get(name, (2.0, 2.1))
+    # Terminal and bridging bonds of P2S7 and P4S10 are the exceptions.
+    low, high = {"p2s5": (1.91, 2.14), "li7p3s11": (2.0, 2.21)}.get(name, (2.0, 2.1))
     assert all(len(lengths) == 4 for lengths in bonds.values())
     assert all(low < length < high for lengths in bonds.values() for length in lengths)
 
