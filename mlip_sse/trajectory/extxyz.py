@@ -67,7 +67,7 @@ def open_extxyz(path: Path) -> FrameSource:
 
 @dataclass
 class _HeaderReader:
-    """Reads the two lines above a frame's atoms."""
+    """Reads the two lines above a frame's atoms; most runs repeat them to the byte."""
 
     path: Path
     n_atoms: int = 0
@@ -75,11 +75,14 @@ class _HeaderReader:
     _lattice: bytes = b""
     _cell: NDArray[np.float64] | None = None
     _with_time: bool = False
+    _last: bytes = b""
 
     def header(self, window: TextWindow, position: int, frame: int) -> FrameHeader | None:
         """Read one header; see `text_frames.HeaderReader`."""
         while window.data[position : position + 1].isspace():
             position += 1
+        if self._last and self._cell is not None and window.data.startswith(self._last, position, window.filled):
+            return FrameHeader(position + len(self._last), self._cell)
         match = _HEADER.match(window.data, position, window.filled)
         if match is None:
             return self._unread(window, position, frame)
@@ -100,7 +103,10 @@ class _HeaderReader:
                 f"{self.path}: frame {frame} has Properties={_text(properties)}, the first had "
                 f"{_text(self.properties)}; every frame must have the same"
             )
-        return FrameHeader(match.end(), self._read_cell(comment, frame), time_fs=self._read_time(comment, frame))
+        header = FrameHeader(match.end(), self._read_cell(comment, frame), time_fs=self._read_time(comment, frame))
+        if not self._with_time:
+            self._last = match[0]
+        return header
 
     def _read_cell(self, comment: bytes, frame: int) -> NDArray[np.float64]:
         lattice = _value(comment, "lattice")

@@ -5,6 +5,7 @@ the number of lines says where its rows end, and the rows of all frames in the w
 """
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ __all__ = ["FrameHeader", "HeaderReader", "RowLayout", "TextWindow", "stream_fra
 
 _WINDOW_BYTES = 8 << 20
 _HEADER_BYTES = 1 << 16
+_NOT_BLANK = re.compile(rb"\S")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,10 @@ class TextWindow:
         self.data[self.filled] = 10
         return self.filled > len(left)
 
+    def is_blank(self, position: int) -> bool:
+        """Say whether nothing but blanks and line ends follows."""
+        return _NOT_BLANK.search(self.data, position, self.filled) is None
+
     def line(self, position: int) -> bytes:
         """Return the line that begins at ``position``, without its end."""
         end = self.data.find(b"\n", position, self.filled)
@@ -173,7 +179,7 @@ def _index(reading: _Reading) -> tuple[int, bool]:
     window, position = reading.window, reading.window.start
     n_rows = reading.layout.n_atoms
     while True:
-        if window.at_end and not window.data[position : window.filled].strip():
+        if window.at_end and window.is_blank(position):
             return position, False
         try:
             header = reading.read_header(window, position, reading.n_frames + len(reading.pending))
@@ -193,7 +199,7 @@ def _index(reading: _Reading) -> tuple[int, bool]:
 def _end_of_file(reading: _Reading, position: int) -> None:
     """Warn of a last frame that is cut off."""
     window, frame = reading.window, reading.n_frames
-    if not window.data[position : window.filled].strip():
+    if window.is_blank(position):
         return
     header = reading.read_header(window, position, frame)
     if header is None:
@@ -231,8 +237,9 @@ def _parse(reading: _Reading) -> FrameChunk:
         _refuse(reading, int(bad[0]), status[bad[0]])
     plain = values.shape[2] == 3
     coordinates = values if plain else np.ascontiguousarray(values[:, :, :3])
-    if frames[0].origin is not None:
-        coordinates -= np.array([frame.origin for frame in frames])[:, None, :]
+    origins = np.array([frame.origin or (0.0, 0.0, 0.0) for frame in frames])
+    if origins.any():
+        coordinates -= origins[:, None, :]
     cells = np.array([frame.cell for frame in frames])
     velocities, images = None, None
     if layout.velocities is not None:

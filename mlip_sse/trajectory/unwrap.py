@@ -17,14 +17,14 @@ I. Semaev, Lect. Notes Comput. Sci. 2146, 181 (2001), doi:10.1007/3-540-44670-2_
 """
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk
+from mlip_sse.trajectory.increments import advance
 from mlip_sse.trajectory.periodic_cells import possible_cells
 
 __all__ = ["LARGEST_STEP", "Unwrapper", "reduction_of", "unwrap"]
@@ -38,10 +38,6 @@ _FARTHEST = 1e6
 
 _LARGEST_JUMP = 2.5
 """Largest difference of wrapped coordinates in the file's cell vectors before the nearest image is taken."""
-
-_N_BLOCKS = 16
-_PARALLEL_FROM = 100_000
-"""Atoms times frames below which waking other threads costs more than they bring."""
 
 
 def reduction_of(cell: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -83,67 +79,6 @@ def _nearest_in_plane(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray
     lengths = [float(np.sum((c - i * a - j * b) ** 2)) for i, j in candidates]
     best = int(np.argmin(lengths))
     return candidates[best] if lengths[best] < lengths[0] * (1 - 1e-12) else (0, 0)
-
-
-@nb.njit(cache=True, nogil=True)
-def _advance_atoms(
-    first: int,
-    last: int,
-    coordinates: Any,
-    images: Any,
-    to_fraction: Any,
-    image_to_fraction: Any,
-    cells: Any,
-    fractions: Any,
-    positions: Any,
-    out: Any,
-    round_steps: bool,
-    limit: float,
-    raw_limits: Any,
-) -> int:
-    """Advance some atoms through all frames; return frame · n_atoms + atom of the first bad step, or -1."""
-    n_frames, n_atoms = coordinates.shape[0], coordinates.shape[1]
-    failed = -1
-    g, with_images = image_to_fraction, images.shape[0] > 0
-    for t in range(n_frames):
-        f, h, frame, frame_out = to_fraction[t], cells[t], coordinates[t], out[t]
-        for i in range(first, last):
-            x, y, z = np.float64(frame[i, 0]), np.float64(frame[i, 1]), np.float64(frame[i, 2])
-            u = x * f[0, 0] + y * f[1, 0] + z * f[2, 0]
-            v = x * f[0, 1] + y * f[1, 1] + z * f[2, 1]
-            w = x * f[0, 2] + y * f[1, 2] + z * f[2, 2]
-            if with_images:
-                p, q, r = np.float64(images[t, i, 0]), np.float64(images[t, i, 1]), np.float64(images[t, i, 2])
-                u += p * g[0, 0] + q * g[1, 0] + r * g[2, 0]
-                v += p * g[0, 1] + q * g[1, 1] + r * g[2, 1]
-                w += p * g[0, 2] + q * g[1, 2] + r * g[2, 2]
-            du, dv, dw = u - fractions[i, 0], v - fractions[i, 1], w - fractions[i, 2]
-            good = abs(du) <= raw_limits[0] and abs(dv) <= raw_limits[1] and abs(dw) <= raw_limits[2]
-            if round_steps:
-                du -= np.rint(du)
-                dv -= np.rint(dv)
-                dw -= np.rint(dw)
-            if not (good and abs(du) <= limit and abs(dv) <= limit and abs(dw) <= limit) and failed < 0:
-                failed = t * n_atoms + i
-            fractions[i, 0], fractions[i, 1], fractions[i, 2] = u, v, w
-            positions[i, 0] += du * h[0, 0] + dv * h[1, 0] + dw * h[2, 0]
-            positions[i, 1] += du * h[0, 1] + dv * h[1, 1] + dw * h[2, 1]
-            positions[i, 2] += du * h[0, 2] + dv * h[1, 2] + dw * h[2, 2]
-            frame_out[i, 0], frame_out[i, 1], frame_out[i, 2] = positions[i, 0], positions[i, 1], positions[i, 2]
-    return failed
-
-
-@nb.njit(cache=True, nogil=True, parallel=True)
-def _advance(
-    coordinates: Any, images: Any, f: Any, g: Any, h: Any, s: Any, r: Any, out: Any, near: bool, limit: float, raw: Any
-) -> Any:
-    n_atoms = coordinates.shape[1]
-    size = (n_atoms + _N_BLOCKS - 1) // _N_BLOCKS
-    failed = np.full(_N_BLOCKS, -1, np.int64)
-    for block in nb.prange(_N_BLOCKS):
-        first, last = block * size, min(n_atoms, (block + 1) * size)
-        failed[block] = _advance_atoms(first, last, coordinates, images, f, g, h, s, r, out, near, limit, raw)
-    return failed
 
 
 class Unwrapper:
@@ -285,6 +220,8 @@ class Unwrapper:
     def _segment(
         self, chunk: FrameChunk, cells: NDArray[np.float64], first: int, stop: int, out: NDArray[np.floating]
     ) -> None:
+        if self._fractions is None:
+            raise InputError("no frame has been unwrapped yet")
         inverse: NDArray[np.float64] = np.linalg.inv(self.reduction)
         reduced: NDArray[np.float64] = self.reduction @ cells[first:stop]
         to_fraction: NDArray[np.float64]
@@ -298,7 +235,7 @@ class Unwrapper:
         if chunk.images is not None and not self._unwrapped:
             images = np.ascontiguousarray(chunk.images[first:stop], dtype=np.int64)
         with_images = images.shape[0] > 0
-        arguments = (
+        failed = advance(
             np.ascontiguousarray(chunk.coordinates[first:stop]),
             images,
             np.ascontiguousarray(to_fraction),
@@ -312,14 +249,9 @@ class Unwrapper:
             # a wrapped coordinate jumps by one of the file's own vectors, or two; what jumps farther is damaged
             np.full(3, _FARTHEST) if self._unwrapped else _LARGEST_JUMP * np.abs(inverse).sum(axis=0),
         )
-        n_atoms = len(self._positions)
-        if reduced.shape[0] * n_atoms > _PARALLEL_FROM:
-            failed = _advance(*arguments)
-        else:
-            failed = np.array([_advance_atoms(0, n_atoms, *arguments)])
-        if (failed >= 0).any():
-            where = int(failed[failed >= 0].min())
-            self._refuse(chunk, cells, first + where // n_atoms, where % n_atoms)
+        if failed >= 0:
+            n_atoms = len(self._positions)
+            self._refuse(chunk, cells, first + failed // n_atoms, failed % n_atoms)
 
     def _check_finite(self, chunk: FrameChunk, t: int) -> None:
         bad = np.flatnonzero(~np.isfinite(chunk.coordinates[t]).all(axis=1))
