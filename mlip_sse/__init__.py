@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from mlip_sse.analysis.analyze import analyze
     from mlip_sse.analysis.transport.transport import Transport
     from mlip_sse.potentials.contract import load_potential
+    from mlip_sse.references.contract import load_reference
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Trajectory", "Transport", "analyze", "load_potential"]
+__all__ = ["Trajectory", "Transport", "analyze", "load_potential", "load_reference"]
 
 _HOME = {
     "Trajectory": "mlip_sse.trajectory.model",
     "Transport": "mlip_sse.analysis.transport.transport",
     "analyze": "mlip_sse.analysis.analyze",
     "load_potential": "mlip_sse.potentials.contract",
+    "load_reference": "mlip_sse.references.contract",
 }
 
 

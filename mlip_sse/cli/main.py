@@ -20,6 +20,7 @@ __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
     "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
+    "label": "Label structures with a reference; the same command again labels only what is missing.",
     "simulate": "Run a molecular-dynamics protocol; the same command again runs only what is missing.",
     "catalogue": "List what the catalogue holds, or print one entry.",
     "template": "Print a commented spec to fill in.",

@@ -5,7 +5,13 @@ from itertools import groupby
 import numpy as np
 
 KBAR_PER_EV_A3 = 1602.176634
-DATES = {"Li": "Li_sv 10Sep2004", "S": "S 06Sep2000", "Cl": "Cl 06Sep2000"}
+DATES = {
+    "Li": "Li_sv 10Sep2004",
+    "S": "S 06Sep2000",
+    "Cl": "Cl 06Sep2000",
+    "Cu": "Cu_pv 06Sep2000",
+    "Ni": "Ni_pv 06Sep2000",
+}
 
 
 def vectors(name, rows):

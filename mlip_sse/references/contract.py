@@ -1,0 +1,283 @@
+"""What every reference offers, whatever its kind, and the one door through which it is loaded."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from mlip_sse.dataset import Fingerprint, LabelledFrame
+from mlip_sse.dataset.frame import require_apart
+from mlip_sse.errors import InputError, MlipSseError, SpecError, did_you_mean
+from mlip_sse.references.backend import backend_of
+from mlip_sse.references.gates import require_label, require_settings
+from mlip_sse.references.specs import REFERENCES, ReferenceSpec
+from mlip_sse.references.task_folder import TaskFolder, task_input
+from mlip_sse.references.worker_lane import run_lane
+from mlip_sse.specs import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Failure", "Labels", "Reference", "load_reference"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A structure that got no label, and why.
+
+    Parameters
+    ----------
+    number
+        Its number among the structures that were given.
+    formula
+        Its chemical formula.
+    reason
+        One line.
+    folder
+        Where its log lies; None where it was refused before it was tried.
+    """
+
+    number: int
+    formula: str
+    reason: str
+    folder: Path | None
+
+
+@dataclass(frozen=True)
+class Labels(Sequence[LabelledFrame]):
+    """Labelled frames in the order of the structures, without those that failed.
+
+    Parameters
+    ----------
+    frames
+        Each structure once, though it be given twice.
+    failures
+        What got no label.
+    n_labelled, n_reused, n_duplicates
+        How many labels were made, were there already, or were asked for twice.
+    """
+
+    frames: tuple[LabelledFrame, ...]
+    failures: tuple[Failure, ...]
+    n_labelled: int
+    n_reused: int
+    n_duplicates: int
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.frames[key]
+
+    def __iter__(self) -> Iterator[LabelledFrame]:
+        return iter(self.frames)
+
+
+class Reference:
+    """A way to label structures: frozen settings, a fingerprint, and `label`.
+
+    Parameters
+    ----------
+    spec
+        The settings.
+    """
+
+    def __init__(self, spec: ReferenceSpec) -> None:
+        self.spec = spec
+        self.kind: str = getattr(spec, "kind")  # noqa: B009  # every spec of REFERENCES has its own literal
+        self._backend = backend_of(self.kind)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """How its labels are made; a code that says its version only in its output adds it to each label."""
+        return self._backend.fingerprint(self.spec)
+
+    def label(
+        self,
+        structures: "Sequence[Atoms]",
+        folder: str | Path | None = None,
+        *,
+        workers: int = 1,
+        retry_failed: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Labels:
+        """Label structures, each in a subprocess and a folder of its own; what is there already is not made again.
+
+        Parameters
+        ----------
+        structures
+            ASE atoms. ``info["group"]`` and ``info["place"]`` say which trajectory they are of, where they are of one.
+        folder
+            Where the tasks' folders go, ``<sha256>/{input.json, log, result.json | error.json}``; if not given, they
+            are not kept.
+        workers
+            Processes at a time.
+        retry_failed
+            Whether tasks that failed before are tried again.
+        progress
+            Called with how many are done, and of how many.
+
+        Raises
+        ------
+        InputError
+            When the settings are refused for every structure alike, or a package, program or file is missing.
+        RunError
+            When the labelling process cannot be kept alive.
+        """
+        if workers < 1:
+            raise InputError(f"found workers {workers}, expected at least 1")
+        self._backend.require_ready(self.spec)
+        structures = list(structures)
+        with ExitStack() as stack:
+            tasks = Path(folder) if folder is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            return self._label(structures, tasks, workers, retry_failed, progress)
+
+    def _label(
+        self,
+        structures: "list[Atoms]",
+        tasks: Path,
+        workers: int,
+        retry_failed: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> Labels:
+        stated, identity = self.fingerprint, self.spec.identity()
+        failures: list[Failure] = []
+        chosen: dict[int, TaskFolder] = {}
+        seen: set[Path] = set()
+        for number, atoms in enumerate(structures):
+            try:
+                self._require_structure(atoms)
+            except InputError as error:
+                failures.append(Failure(number, atoms.get_chemical_formula(), str(error), None))
+                continue
+            task = TaskFolder.of(tasks, task_input(identity, stated, atoms))
+            if task.path not in seen:
+                seen.add(task.path)
+                chosen[number] = task
+        n_duplicates = len(structures) - len(failures) - len(chosen)
+        open_tasks = []
+        for number, task in chosen.items():
+            if retry_failed:
+                task.forget_error()
+            if not task.is_done and not task.error():
+                open_tasks.append((number, task))
+        n_ready = sum(task.is_done for task in chosen.values())
+        _run_lanes(self.spec, open_tasks, workers, progress)
+        frames = []
+        for number, task in chosen.items():
+            try:
+                frames.append(self._collect(structures[number], number, task))
+            except MlipSseError as error:
+                failures.append(Failure(number, structures[number].get_chemical_formula(), str(error), task.path))
+        n_done = sum(task.is_done for task in chosen.values())
+        failures.sort(key=lambda failure: failure.number)
+        return Labels(tuple(frames), tuple(failures), n_done - n_ready, n_ready, n_duplicates)
+
+    def _require_structure(self, atoms: "Atoms") -> None:
+        """Refuse what needs no calculation to be refused."""
+        import numpy as np
+
+        if len(atoms) == 0:
+            raise InputError("found a structure without atoms, expected at least one")
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise InputError("found positions or a cell that are not finite, expected numbers")
+        require_apart(atoms.get_chemical_symbols(), atoms.cell.array, atoms.positions, atoms.pbc.tolist())
+        cutoff_ev = getattr(self.spec, "cutoff_ev", None)
+        spacing = getattr(self.spec, "k_spacing_inv_a", None)
+        require_settings(self.kind, cutoff_ev, spacing, atoms.get_chemical_symbols(), self.spec.gates)
+
+    def _collect(self, atoms: "Atoms", number: int, task: TaskFolder) -> LabelledFrame:
+        """Return a task's label after the gates."""
+        if not task.is_done:
+            raise InputError(task.error() or "the label was not made")
+        computed = task.result()
+        frame = LabelledFrame(
+            symbols=tuple(atoms.get_chemical_symbols()),
+            cell=atoms.cell.array,
+            positions=atoms.positions,
+            energy=computed.energy,
+            forces=computed.forces,
+            stress=computed.stress,
+            fingerprint=computed.fingerprint,
+            group=str(atoms.info.get("group", "")),
+            place=int(atoms.info.get("place", number)),
+            pbc=tuple(atoms.pbc.tolist()),
+        )
+        require_label(frame, self.spec.gates)
+        return frame
+
+
+def load_reference(source: "str | Path | Mapping[str, Any] | ReferenceSpec") -> Reference:
+    """Load a reference.
+
+    Parameters
+    ----------
+    source
+        A kind with its default settings (``chgnet``, ``gpaw``, ``vasp``, ``cp2k``), a kind and its one argument
+        (``chgnet:r2scan``, ``ase:ase.calculators.emt:EMT``), the path of a YAML spec, a mapping, or a spec.
+
+    Raises
+    ------
+    SpecError
+        When there is no such kind, or the settings do not fit it.
+    """
+    if isinstance(source, ReferenceSpec):
+        return Reference(source)
+    if isinstance(source, Mapping):
+        return Reference(_parse(source, "reference"))
+    text = str(source)
+    kind, _, argument = text.partition(":")
+    if kind in REFERENCES and not Path(text).is_file():
+        settings: dict[str, Any] = {"kind": kind}
+        if argument:
+            keys = {"chgnet": "model", "ase": "calculator"}
+            if kind not in keys:
+                raise SpecError(f"found {text!r}, but {kind} takes no argument: write a YAML spec with 'kind: {kind}'")
+            settings[keys[kind]] = argument
+        return Reference(_parse(settings, " ".join(text.split())))
+    if not Path(text).is_file():
+        names = ", ".join(REFERENCES)
+        raise SpecError(
+            f"found no reference {text!r}, expected one of {names} or a spec's path{did_you_mean(text, REFERENCES)}"
+        )
+    return Reference(_parse(read_yaml(text), text))
+
+
+def _parse(data: object, source: str) -> ReferenceSpec:
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if not isinstance(kind, str) or kind not in REFERENCES:
+        shown = "nothing" if kind is None else repr(kind)[:60]
+        raise SpecError(f"{source}: key 'kind': found {shown}, expected one of {', '.join(REFERENCES)}")
+    return REFERENCES[kind].parse(data, source)
+
+
+def _run_lanes(
+    spec: ReferenceSpec,
+    tasks: list[tuple[int, TaskFolder]],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Share the tasks among processes; the first error that is no task's own stops them all."""
+    if not tasks:
+        return
+    stop, done = Event(), []
+
+    def finished(number: int) -> None:
+        done.append(number)
+        if progress is not None:
+            progress(len(done), len(tasks))
+
+    data = spec.model_dump(mode="json")
+    lanes = [tasks[lane::workers] for lane in range(min(workers, len(tasks)))]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        runs = [pool.submit(run_lane, data, lane, spec.time_limit_s, stop, finished) for lane in lanes]
+        try:
+            for run in runs:
+                run.result()
+        except BaseException:
+            stop.set()
+            raise
