@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import cast
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.compressed import compression_of, open_bytes, read_head, strip_compression_suffix
 from mlip_sse.trajectory.frames import FrameSource
-from mlip_sse.trajectory.hdf5 import explained, require_sound_heaps
+from mlip_sse.trajectory.readers.compressed import compression_of, open_bytes, read_head, strip_compression_suffix
+from mlip_sse.trajectory.readers.hdf5 import explained, require_sound_heaps
 
 __all__ = ["FORMATS", "Format", "detect_format", "open_bytes", "open_source"]
 
@@ -55,7 +55,8 @@ class Format:
         """Import the reader."""
         module, function = self.opener.split(":")
         return cast(
-            Callable[..., FrameSource], getattr(importlib.import_module(f"mlip_sse.trajectory.{module}"), function)
+            Callable[..., FrameSource],
+            getattr(importlib.import_module(f"mlip_sse.trajectory.readers.{module}"), function),
         )
 
 

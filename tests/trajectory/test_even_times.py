@@ -7,7 +7,7 @@ from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.clock import Clock
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.unit_words import (
+from mlip_sse.trajectory.readers.unit_words import (
     angle_in_degrees,
     length_in_angstrom,
     time_in_fs,

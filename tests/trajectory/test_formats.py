@@ -10,9 +10,9 @@ import pytest
 from foreign_writers import SYMBOLS
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.formats import FORMATS, detect_format, open_source
 from mlip_sse.trajectory.model import Trajectory
+from mlip_sse.trajectory.readers.compressed import open_bytes
 
 
 @pytest.fixture

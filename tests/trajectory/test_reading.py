@@ -77,7 +77,7 @@ def test_the_walk_comes_back(tmp_path: Path) -> None:
 def test_selected_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int, stop: int | None, step: int
 ) -> None:
-    from mlip_sse.trajectory import text_frames
+    from mlip_sse.trajectory.readers import text_frames
 
     path = dump(tmp_path / "run.dump", range(60))
     for window in (8 << 20, 3000):  # all frames in one chunk, and two or three in each

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
-from mlip_sse.trajectory.compressed import open_bytes, strip_compression_suffix
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
-from mlip_sse.trajectory.naming import Naming, name_labels
 from mlip_sse.trajectory.periodic_cells import cell_from_option, require_cells
+from mlip_sse.trajectory.readers.chunking import Frame, in_chunks, note_cut
+from mlip_sse.trajectory.readers.compressed import open_bytes, strip_compression_suffix
+from mlip_sse.trajectory.readers.naming import Naming, name_labels
 
 __all__ = ["open_xyz"]
 

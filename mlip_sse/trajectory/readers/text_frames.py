@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.frames import FrameChunk, TrajectoryWarning
-from mlip_sse.trajectory.numbers import PADDING
-from mlip_sse.trajectory.text_rows import Column, RowStatus, parse_rows, skip_lines
+from mlip_sse.trajectory.readers.numbers import PADDING
+from mlip_sse.trajectory.readers.text_rows import Column, RowStatus, parse_rows, skip_lines
 
 __all__ = ["FrameHeader", "HeaderReader", "RowLayout", "TextWindow", "stream_frames"]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
-from mlip_sse.trajectory.chunking import Frame, in_chunks, note_cut
-from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
-from mlip_sse.trajectory.naming import name_labels
 from mlip_sse.trajectory.periodic_cells import require_cells
-from mlip_sse.trajectory.vasp_tags import molecular_dynamics
+from mlip_sse.trajectory.readers.chunking import Frame, in_chunks, note_cut
+from mlip_sse.trajectory.readers.compressed import open_bytes
+from mlip_sse.trajectory.readers.naming import name_labels
+from mlip_sse.trajectory.readers.vasp_tags import molecular_dynamics
 
 __all__ = ["open_outcar"]
 

@@ -10,8 +10,8 @@ import pytest
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.trajectory.formats import open_source
 from mlip_sse.trajectory.frames import Coordinates, TrajectoryWarning
-from mlip_sse.trajectory.lammps_binary import open_lammps_binary
 from mlip_sse.trajectory.model import Trajectory
+from mlip_sse.trajectory.readers.lammps_binary import open_lammps_binary
 
 SPECIES = {1: "Li", 2: "Cl"}
 
@@ -334,7 +334,7 @@ def test_atoms_without_ids_are_noted(tmp_path: Path) -> None:
 
 
 def test_windows_of_any_size_read_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlip_sse.trajectory import text_frames
+    from mlip_sse.trajectory.readers import text_frames
 
     whole = Trajectory.read(folder / "tri_full.dump")
     for size in (100, 5000, 70_001):

@@ -11,7 +11,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.trajectory.numbers import (
+from mlip_sse.trajectory.readers.numbers import (
     byte_at,
     classify,
     ends_word,

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.chunking import frames_per_chunk
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.hdf5 import explained
-from mlip_sse.trajectory.naming import Naming, name_atoms, name_labels
 from mlip_sse.trajectory.periodic_cells import require_cells
-from mlip_sse.trajectory.unit_words import length_in_angstrom, time_in_fs, velocity_in_angstrom_per_fs
+from mlip_sse.trajectory.readers.chunking import frames_per_chunk
+from mlip_sse.trajectory.readers.hdf5 import explained
+from mlip_sse.trajectory.readers.naming import Naming, name_atoms, name_labels
+from mlip_sse.trajectory.readers.unit_words import length_in_angstrom, time_in_fs, velocity_in_angstrom_per_fs
 
 __all__ = ["open_h5md"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mlip_sse.trajectory.numbers import PADDING
-from mlip_sse.trajectory.text_rows import Column, RowStatus, pack_label, parse_rows, skip_lines
+from mlip_sse.trajectory.readers.numbers import PADDING
+from mlip_sse.trajectory.readers.text_rows import Column, RowStatus, pack_label, parse_rows, skip_lines
 
 NOTHING = np.empty(0, np.int64)
 

@@ -8,7 +8,7 @@ import pytest
 from foreign_writers import SYMBOLS, Run, frames_of_ase
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.naming import is_element, name_atoms, name_labels
+from mlip_sse.trajectory.readers.naming import is_element, name_atoms, name_labels
 
 SOMEWHERE = Path("run.xtc")
 

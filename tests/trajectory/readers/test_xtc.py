@@ -11,7 +11,7 @@ from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.formats import open_source
 from mlip_sse.trajectory.frames import TrajectoryWarning
 from mlip_sse.trajectory.model import Trajectory
-from mlip_sse.trajectory.xtc_codec import decode_frame
+from mlip_sse.trajectory.readers.xtc_codec import decode_frame
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mlip_sse.errors import FormatError
 from mlip_sse.trajectory.formats import open_source
 from mlip_sse.trajectory.frames import TrajectoryWarning
 from mlip_sse.trajectory.model import Trajectory
-from mlip_sse.trajectory.netcdf_classic import ClassicFile
+from mlip_sse.trajectory.readers.netcdf_classic import ClassicFile
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import Coordinates, FrameSource
 from mlip_sse.trajectory.periodic_cells import possible_cells
-from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
-from mlip_sse.trajectory.text_rows import Column
+from mlip_sse.trajectory.readers.compressed import open_bytes
+from mlip_sse.trajectory.readers.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
+from mlip_sse.trajectory.readers.text_rows import Column
 
 __all__ = ["open_xdatcar"]
 

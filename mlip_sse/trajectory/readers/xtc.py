@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
-from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut, release_pages
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import require_cells
-from mlip_sse.trajectory.xtc_codec import decode_frame
+from mlip_sse.trajectory.readers.chunking import frames_per_chunk, note_cut, release_pages
+from mlip_sse.trajectory.readers.naming import name_atoms
+from mlip_sse.trajectory.readers.xtc_codec import decode_frame
 
 __all__ = ["open_xtc"]
 

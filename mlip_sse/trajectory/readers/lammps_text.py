@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import FrameSource
-from mlip_sse.trajectory.lammps_units import (
+from mlip_sse.trajectory.periodic_cells import possible_cells
+from mlip_sse.trajectory.readers.compressed import open_bytes
+from mlip_sse.trajectory.readers.lammps_units import (
     Columns,
     Units,
     box_from_bounds,
@@ -19,9 +20,8 @@ from mlip_sse.trajectory.lammps_units import (
     species_of_types,
     units_named,
 )
-from mlip_sse.trajectory.periodic_cells import possible_cells
-from mlip_sse.trajectory.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
-from mlip_sse.trajectory.text_rows import Column, pack_label, skip_lines
+from mlip_sse.trajectory.readers.text_frames import FrameHeader, RowLayout, TextWindow, header_is_cut, stream_frames
+from mlip_sse.trajectory.readers.text_rows import Column, pack_label, skip_lines
 
 __all__ = ["open_lammps_text"]
 

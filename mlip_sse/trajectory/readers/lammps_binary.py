@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.compressed import open_bytes
 from mlip_sse.trajectory.frames import FrameChunk, FrameSource, TrajectoryWarning
-from mlip_sse.trajectory.lammps_units import (
+from mlip_sse.trajectory.periodic_cells import possible_cells
+from mlip_sse.trajectory.readers.compressed import open_bytes
+from mlip_sse.trajectory.readers.lammps_units import (
     Columns,
     Units,
     box_from_bounds,
@@ -26,7 +27,6 @@ from mlip_sse.trajectory.lammps_units import (
     species_of_types,
     units_named,
 )
-from mlip_sse.trajectory.periodic_cells import possible_cells
 
 __all__ = ["open_lammps_binary"]
 

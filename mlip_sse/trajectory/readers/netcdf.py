@@ -17,14 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError
-from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut
 from mlip_sse.trajectory.even_times import StoredTimes
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.hdf5 import explained
-from mlip_sse.trajectory.naming import name_atoms
-from mlip_sse.trajectory.netcdf_classic import ClassicFile
 from mlip_sse.trajectory.periodic_cells import cells_from_lengths_angles, require_cells
-from mlip_sse.trajectory.unit_words import angle_in_degrees, length_in_angstrom, time_in_fs, velocity_in_angstrom_per_fs
+from mlip_sse.trajectory.readers.chunking import frames_per_chunk, note_cut
+from mlip_sse.trajectory.readers.hdf5 import explained
+from mlip_sse.trajectory.readers.naming import name_atoms
+from mlip_sse.trajectory.readers.netcdf_classic import ClassicFile
+from mlip_sse.trajectory.readers.unit_words import (
+    angle_in_degrees,
+    length_in_angstrom,
+    time_in_fs,
+    velocity_in_angstrom_per_fs,
+)
 
 __all__ = ["open_netcdf"]
 

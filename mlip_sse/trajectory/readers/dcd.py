@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.trajectory.chunking import frames_per_chunk, note_cut, release_pages
 from mlip_sse.trajectory.frames import Coordinates, FrameChunk, FrameSource
-from mlip_sse.trajectory.naming import name_atoms
 from mlip_sse.trajectory.periodic_cells import cells_from_lengths_angles, require_cells
+from mlip_sse.trajectory.readers.chunking import frames_per_chunk, note_cut, release_pages
+from mlip_sse.trajectory.readers.naming import name_atoms
 
 __all__ = ["open_dcd"]
 
