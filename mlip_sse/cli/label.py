@@ -30,6 +30,7 @@ def command(
 
     chosen = load_reference(reference)
     atoms = [image for path in structures for image in _images(path)]
+    chosen.require_ready()  # before anything is written
     dataset = Dataset(out, create=True)
     with _bar(len(atoms)) as progress:
         labels = chosen.label(atoms, out / "tasks", workers=workers, retry_failed=retry, progress=progress)

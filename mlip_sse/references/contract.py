@@ -96,6 +96,16 @@ class Reference:
         """How its labels are made; a code that says its version only in its output adds it to each label."""
         return self._backend.fingerprint(self.spec)
 
+    def require_ready(self) -> None:
+        """Refuse where a package, a program or a file of the reference is missing.
+
+        Raises
+        ------
+        InputError, MissingExtraError
+            Naming what is missing and how to get it.
+        """
+        self._backend.require_ready(self.spec)
+
     def label(
         self,
         structures: "Sequence[Atoms]",
@@ -130,7 +140,7 @@ class Reference:
         """
         if workers < 1:
             raise InputError(f"found workers {workers}, expected at least 1")
-        self._backend.require_ready(self.spec)
+        self.require_ready()
         structures = list(structures)
         with ExitStack() as stack:
             tasks = Path(folder) if folder is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))

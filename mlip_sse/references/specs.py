@@ -78,7 +78,7 @@ class GpawSpec(ReferenceSpec):
 
     kind: Literal["gpaw"] = Field("gpaw", description="the reference")
     functional: Literal["PBE", "PBEsol", "LDA", "RPBE", "revPBE"] = Field("PBE", description="functional")
-    cutoff_ev: Cutoff = Field(600.0, description="plane-wave cutoff in eV")
+    cutoff_ev: Cutoff = Field(700.0, description="plane-wave cutoff in eV")
     k_spacing_inv_a: Spacing = Field(0.3, description="largest spacing of k-points in 1/Å, 2π included")
     smearing_ev: float = Field(0.05, gt=0, le=1, description="width of the Fermi-Dirac occupation in eV")
     spin_polarised: bool = Field(False, description="two spin channels")

@@ -51,12 +51,14 @@ def test_failures_are_lines_and_only_nothing_at_all_fails(structures, tmp_path, 
 
 def test_bad_input_is_one_line(structures, tmp_path, capsys):
     (tmp_path / "words.xyz").write_text("words")
+    (tmp_path / "v.yaml").write_text("kind: vasp\ncommand: no_such_vasp\n")
     out = ["--out", str(tmp_path / "data")]
     cases = [
         (["label", "chgnte", structures, *out], "did you mean 'chgnet'"),
         (["label", EMT, str(tmp_path / "none.cif"), *out], "no such file"),
         (["label", EMT, str(tmp_path / "words.xyz"), *out], "ASE cannot read it"),
         (["label", EMT, structures], "--out"),
+        (["label", str(tmp_path / "v.yaml"), structures, *out], "found no program 'no_such_vasp'"),
     ]
     for arguments, message in cases:
         assert main(arguments) == 2

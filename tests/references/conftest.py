@@ -62,7 +62,7 @@ def structure(case: Case, seed: int, rattle: float = 0.05) -> Atoms:
     return atoms
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def codes(tmp_path_factory):
     """Lay the stand-ins for VASP, pw.x and CP2K on PATH, and the POTCAR library where pymatgen looks for it."""
     from pymatgen.core import SETTINGS
@@ -78,7 +78,7 @@ def codes(tmp_path_factory):
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def espresso_settings(codes):
     return {
         "kind": "espresso",
@@ -92,13 +92,13 @@ def marks(name):
     return [pytest.mark.slow] if name in SLOW else []
 
 
-@pytest.fixture(scope="session", params=[pytest.param(name, marks=marks(name)) for name in CASES])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=marks(name)) for name in CASES])
 def case(request, codes):
     if request.param in NEEDS and importlib.util.find_spec(NEEDS[request.param]) is None:
         pytest.skip(f"{NEEDS[request.param]} is not installed")
     return CASES[request.param]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reference(case, espresso_settings):
     return load_reference(espresso_settings if case.source == "espresso" else case.source)
