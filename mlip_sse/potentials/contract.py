@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -11,12 +11,24 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlip_sse.catalogue import resolve
+from mlip_sse.errors import FormatError
 from mlip_sse.specs import Spec, read_yaml, spec_kind
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
-__all__ = ["FAMILIES", "RECIPE_FILE", "Card", "LammpsInput", "Potential", "load_potential"]
+    from mlip_sse.dataset import LabelledFrame
+
+__all__ = [
+    "CARD_FILE",
+    "FAMILIES",
+    "RECIPE_FILE",
+    "Card",
+    "FittedPotential",
+    "LammpsInput",
+    "Potential",
+    "load_potential",
+]
 
 RECIPE_FILE = "potential.yaml"
 CARD_FILE = "card.json"
@@ -43,8 +55,14 @@ class Card:
         Licence of the recipe and of the fitted files.
     fingerprint
         Method, functional and settings of the reference data; None for a potential that was not fitted here.
+    data
+        How many frames trained, validated and tested it, how they were split, and a digest of the training frames.
     errors
         Errors on training, validation and test sets per element; empty for a potential that was not fitted here.
+    gates
+        What each gate found, its limit, and whether it passed; empty for a potential that was not fitted here.
+    uncertainty
+        The conformal map from grade and committee to the true force error; empty where there is none.
     sha256
         Content of each file of the potential.
     """
@@ -58,13 +76,32 @@ class Card:
     references: tuple[str, ...]
     licence: str
     fingerprint: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, Any] = field(default_factory=dict)
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    uncertainty: Mapping[str, Any] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `card.json` holds it."""
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return plain
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Card":
+        """Read a ``card.json``.
+
+        Raises
+        ------
+        FormatError
+            When it is not a card.
+        """
+        try:
+            plain = json.loads(Path(path).read_text(encoding="utf-8"))
+            plain |= {key: tuple(plain[key]) for key in ("elements", "temperature_k", "pressure_gpa", "references")}
+            return cls(**plain)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise FormatError(f"{path}: found no card ({error}), expected the {CARD_FILE} that a fit writes") from error
 
 
 @dataclass(frozen=True)
@@ -124,6 +161,44 @@ class Potential(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.card.name!r}, elements={'-'.join(self.card.elements)})"
+
+
+class FittedPotential(Potential):
+    """A potential that was fitted to labelled frames; `mlip_sse.potentials.fitting.fit` makes one."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        recipe: Spec,
+        train: "Sequence[LabelledFrame]",
+        validation: "Sequence[LabelledFrame]",
+        folder: Path,
+        *,
+        progress: "Callable[[float, str], None] | None" = None,
+    ) -> "FittedPotential":
+        """Fit to frames; whatever is worth keeping over a ``kill -9`` lies in ``folder`` and is taken up again.
+
+        Parameters
+        ----------
+        recipe
+            The recipe of the family.
+        train, validation
+            Frames to fit, and frames that choose (regularisation, early stopping); never those of the test.
+        folder
+            For checkpoints and logs; the caller owns it.
+        progress
+            Called with the share done, in [0, 1], and a line to show.
+
+        Raises
+        ------
+        InputError
+            When the frames cannot be fitted: none, an element the recipe excludes, mixed fingerprints.
+        """
+
+    @abstractmethod
+    def with_card(self, **changes: Any) -> "FittedPotential":
+        """Return the same potential with fields of its card changed, such as ``errors`` and ``gates``."""
 
 
 def load_potential(name_or_path: str | Path) -> Potential:
