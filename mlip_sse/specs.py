@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlip_sse.catalogue import resolve
-from mlip_sse.errors import SpecError, did_you_mean
+from mlip_sse.errors import CatalogueError, SpecError, did_you_mean
 
 __all__ = ["KINDS", "EntrySpec", "Spec", "SpecKind", "load_spec", "read_yaml", "spec_kind"]
 
@@ -69,7 +69,7 @@ class SpecKind:
     name
         What the command line calls it.
     folder
-        The catalogue folder that holds its entries.
+        The catalogue folder that holds its entries; None where specs of this kind are the user's own files alone.
     models_at
         ``module:attribute`` of a mapping from the value of ``variant_key`` to the model; imported on first use.
     variant_key
@@ -77,7 +77,7 @@ class SpecKind:
     """
 
     name: str
-    folder: str
+    folder: str | None
     models_at: str
     variant_key: str
 
@@ -123,7 +123,8 @@ KINDS: Mapping[str, SpecKind] = MappingProxyType(
         for kind in (
             SpecKind("analysis", "analysis", "mlip_sse.analysis.recipes:RECIPES", "recipe"),
             SpecKind("md_protocol", "md_protocols", "mlip_sse.md_protocols.specs:PROTOCOLS", "protocol"),
-            SpecKind("potential", "potentials", "mlip_sse.potentials.specs:POTENTIALS", "family"),
+            SpecKind("potential", "potentials", "mlip_sse.potentials.families:POTENTIALS", "family"),
+            SpecKind("reference", None, "mlip_sse.references.specs:REFERENCES", "kind"),
         )
     }
 )
@@ -149,9 +150,9 @@ def load_spec(source: str | Path, kind: str) -> Spec:
     Parameters
     ----------
     source
-        A catalogue name or a path.
+        A catalogue name or a path; a path alone where the kind has no catalogue folder.
     kind
-        ``analysis``, ``md_protocol`` or ``potential``.
+        ``analysis``, ``md_protocol``, ``potential`` or ``reference``.
 
     Raises
     ------
@@ -161,7 +162,9 @@ def load_spec(source: str | Path, kind: str) -> Spec:
         When the file is not YAML, or its content does not fit the spec.
     """
     chosen = spec_kind(kind)
-    path = resolve(chosen.folder, source)
+    path = resolve(chosen.folder, source) if chosen.folder is not None else Path(source).expanduser()
+    if not path.is_file():
+        raise CatalogueError(f"found no file {str(source)!r}, expected the path of a {chosen.name} spec")
     return chosen.parse(read_yaml(path), str(path))
 
 

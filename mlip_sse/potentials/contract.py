@@ -33,7 +33,12 @@ __all__ = [
 RECIPE_FILE = "potential.yaml"
 CARD_FILE = "card.json"
 
-FAMILIES: Mapping[str, str] = MappingProxyType({"lammps_pair": "mlip_sse.potentials.lammps_pair:LammpsPairPotential"})
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "lammps_pair": "mlip_sse.potentials.lammps_pair:LammpsPairPotential",
+        "pod": "mlip_sse.potentials.pod.potential:PodPotential",
+    }
+)
 """The class of each family as ``module:class``, imported when a potential of that family is loaded."""
 
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mlip_sse.specs import EntrySpec, Spec
 
-__all__ = ["PAIR_STYLES", "POTENTIALS", "Domain", "Element", "KSpace", "LammpsPairSpec", "PairStyle", "pair_names"]
+__all__ = ["PAIR_STYLES", "Domain", "Element", "KSpace", "LammpsPairSpec", "PairStyle", "pair_names"]
 
 
 def _is_element(symbol: str) -> str:
@@ -167,7 +167,3 @@ def _check_names(key: str, found: Mapping[str, object], wanted: tuple[str, ...])
     if set(found) != set(wanted):
         shown = " ".join(", ".join(found).split())
         raise ValueError(f"{key}: found {shown or 'nothing'}, expected {', '.join(wanted) or 'nothing'}")
-
-
-POTENTIALS: Mapping[str, type[Spec]] = MappingProxyType({"lammps_pair": LammpsPairSpec})
-"""The recipe of each family."""
