@@ -24,9 +24,9 @@ def spec_template(kind: str, variant: str | None = None) -> str:
     Parameters
     ----------
     kind
-        ``analysis``, ``md_protocol`` or ``potential``.
+        ``analysis``, ``md_protocol``, ``potential`` or ``reference``.
     variant
-        The recipe, protocol or family; the first one where it is not given.
+        The recipe, protocol, family or kind of reference; the first one where it is not given.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def spec_template(kind: str, variant: str | None = None) -> str:
 
 def _section(model: type[Spec], indent: int, fixed: Mapping[str, object]) -> list[str]:
     lines = []
-    for name, field in model.model_fields.items():
+    first = {"description", *fixed} if indent == 0 else set()
+    for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] not in first):
         lines += [f"{' ' * indent}# {line}" for line in _comment(field)]
         section = _nested(field)
         if section is not None:

@@ -209,15 +209,23 @@ def test_load_spec_by_path_and_by_name(kind, tmp_path, monkeypatch):
         load_spec("yours", "analysis")
 
 
+def test_a_kind_without_a_catalogue_loads_from_a_path_alone(tmp_path):
+    path = write(tmp_path / "labels.yaml", "kind: gpaw\ncutoff_ev: 800\n")
+    assert load_spec(path, "reference").cutoff_ev == 800
+    with pytest.raises(CatalogueError, match="^found no file 'gpaw', expected the path of a reference spec$"):
+        load_spec("gpaw", "reference")
+
+
 # The kinds
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_found_by_both_names_and_its_models_by_their_variant(name):
     kind = spec_kind(name)
-    assert spec_kind(kind.folder) is kind
+    if kind.folder is not None:
+        assert spec_kind(kind.folder) is kind
     for variant, model in kind.models().items():
-        assert issubclass(model, EntrySpec)
+        assert issubclass(model, Spec if kind.folder is None else EntrySpec)
         assert kind.variant_key in model.model_fields
         assert kind.model(variant) is model
 

@@ -32,7 +32,10 @@ class Gates(Spec):
     force_cap_ev_a: float = Field(50.0, gt=0, description="longest force on an atom in eV/Å")
     pressure_cap_gpa: float = Field(100.0, gt=0, description="largest mean stress, of either sign, in GPa")
     minimum_cutoff_ev: float | None = Field(
-        None, gt=0, description="lowest cutoff in eV instead of the built-in one of the code and the elements"
+        None,
+        gt=0,
+        description="lowest cutoff in eV instead of the built-in one of the code and the elements",
+        examples=[450.0],
     )
     maximum_k_spacing_inv_a: float = Field(0.5, gt=0, description="widest k-spacing in 1/Å, 2π included")
 

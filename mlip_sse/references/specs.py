@@ -120,7 +120,10 @@ class EspressoSpec(ReferenceSpec):
 
     kind: Literal["espresso"] = Field("espresso", description="the reference")
     functional: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9+_-]{1,40}$", description="input_dft instead of the pseudopotentials' own functional"
+        None,
+        pattern=r"^[A-Za-z0-9+_-]{1,40}$",
+        description="input_dft instead of the pseudopotentials' own functional",
+        examples=["PBE"],
     )
     cutoff_ev: Cutoff = Field(680.0, description="ecutwfc in eV")
     density_cutoff_ratio: float = Field(
@@ -152,7 +155,9 @@ class Cp2kSpec(ReferenceSpec):
     functional: Literal["PBE", "LDA", "BLYP", "TPSS"] = Field("PBE", description="functional")
     cutoff_ev: Cutoff = Field(8200.0, description="cutoff of the finest grid in eV; 8200 eV are 600 Ry")
     relative_cutoff_ev: Cutoff = Field(820.0, description="REL_CUTOFF in eV")
-    k_spacing_inv_a: Spacing | None = Field(None, description="largest k-spacing in 1/Å; none for the Γ point alone")
+    k_spacing_inv_a: Spacing | None = Field(
+        None, description="largest k-spacing in 1/Å; none for the Γ point alone", examples=[0.3]
+    )
     basis_set: Name = Field("DZVP-MOLOPT-SR-GTH", description="name of the basis sets")
     pseudopotential: Name = Field("auto", description="name of the pseudopotentials; auto follows the functional")
     scf_convergence: float = Field(1e-7, gt=0, le=1e-4, description="EPS_SCF")
