@@ -212,7 +212,7 @@ def test_load_spec_by_path_and_by_name(kind, tmp_path, monkeypatch):
 def test_a_kind_without_a_catalogue_loads_from_a_path_alone(tmp_path):
     path = write(tmp_path / "labels.yaml", "kind: gpaw\ncutoff_ev: 800\n")
     assert load_spec(path, "reference").cutoff_ev == 800
-    with pytest.raises(CatalogueError, match="^found no file 'gpaw', expected the path of a reference spec$"):
+    with pytest.raises(CatalogueError, match=r"^found no file 'gpaw', expected the path of a reference spec$"):
         load_spec("gpaw", "reference")
 
 

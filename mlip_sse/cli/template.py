@@ -9,7 +9,9 @@ __all__ = ["command"]
 
 def command(
     kind: Annotated[str, typer.Argument(help="analysis, md_protocol, potential or reference.")],
-    variant: Annotated[str | None, typer.Argument(help="The recipe, protocol, family or kind of reference; the first by default.")] = None,
+    variant: Annotated[
+        str | None, typer.Argument(help="The recipe, protocol, family or kind of reference; the first by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
     """Print a commented spec to fill in."""
