@@ -1,0 +1,35 @@
+"""Is this machine ready: interpreter, packages, LAMMPS, potentials and references, each looked at once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from mlip_sse.readiness import lammps, machine, models, references
+from mlip_sse.readiness.checks import Check
+
+__all__ = ["Check", "check_machine"]
+
+_AT_ONCE = 4
+
+
+def check_machine() -> tuple[Check, ...]:
+    """Look at everything that mlip-sse uses on this machine; what takes long looks in a process with a time limit."""
+    probes: tuple[Callable[[], Check], ...] = (
+        machine.python,
+        machine.packages,
+        machine.kernels,
+        machine.compiler,
+        lammps.program,
+        lammps.library,
+        lammps.mpi_launcher,
+        models.torch,
+        models.nequip,
+        references.chgnet,
+        references.gpaw,
+        references.vasp,
+        references.espresso,
+        references.cp2k,
+        machine.cores,
+        machine.memory,
+    )
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(lambda probe: probe(), probes))
