@@ -5,7 +5,7 @@ The order inside is that of LAMMPS' `compute pod/global`; each column carries a 
 the columns of a potential for Li and S are found again among those of one for Li, P and S.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -22,7 +22,7 @@ _FOUR_BODY_DEGREES = (0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6
 _Function = tuple[tuple[str, ...], int, int]
 
 
-def canonical_order(elements: Sequence[str]) -> tuple[str, ...]:
+def canonical_order(elements: Iterable[str]) -> tuple[str, ...]:
     """Return the elements by atomic number, the order of the columns in every POD potential."""
     from ase.data import atomic_numbers
 
