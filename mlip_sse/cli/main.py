@@ -22,6 +22,7 @@ VERBS = {
     "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
     "label": "Label structures with a reference; the same command again labels only what is missing.",
     "simulate": "Run a molecular-dynamics protocol; the same command again runs only what is missing.",
+    "build-plugin": "Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on.",
     "catalogue": "List what the catalogue holds, or print one entry.",
     "template": "Print a commented spec to fill in.",
     "schema": "Print the JSON schema of a kind of spec.",

@@ -1,0 +1,53 @@
+// A NequIP or Allegro model in an AOTInductor file, behind plain arrays: nothing of LAMMPS and nothing of torch is seen here, so
+// that only model.cpp pays for torch's headers.
+
+#ifndef MLIP_SSE_MODEL_H
+#define MLIP_SSE_MODEL_H
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mlip_sse {
+
+enum class Style { NEQUIP, ALLEGRO };    // which pair style asks, hence which inputs the file must have been compiled for
+
+// What a model reads. An edge runs from a centre to a neighbour within the cutoff; every pair appears in both directions.
+struct Graph {
+  std::vector<double> positions;                // (n_atoms, 3) Å
+  std::vector<int64_t> types;                   // (n_atoms,) index into Model::type_names
+  std::vector<int64_t> centres, neighbours;     // (n_edges,) index of an atom
+  std::array<double, 9> cell{};                 // NequIP only: cell vectors in rows, Å
+  std::vector<double> shifts;                   // NequIP only: (n_edges, 3) cell vectors to add to the neighbour
+};
+
+// What a model says; the arrays belong to the model and live until its next run.
+struct Prediction {
+  const double *energies;    // (n_atoms,) eV
+  const double *forces;      // (n_atoms, 3) eV/Å
+  const double *virial;      // (3, 3) eV, the sum of r ⊗ f: positive = compression
+};
+
+class Model {
+ public:
+  // Reads what the file says about itself and refuses it, with one line, before any of its code is loaded.
+  Model(const std::string &path, Style style);
+  ~Model();
+
+  Prediction run(Graph &graph, int n_threads);    // the graph may come back with two far atoms more
+
+  std::vector<std::string> type_names;
+  double cutoff = 0.0;              // Å, of the widest pair
+  std::vector<double> cutoffs;      // (n_types, n_types) Å, centre by neighbour
+  double seconds = 0.0;             // spent inside the compiled model
+
+ private:
+  struct Torch;
+  std::unique_ptr<Torch> torch_;
+};
+
+}    // namespace mlip_sse
+
+#endif
