@@ -24,18 +24,25 @@ _Function = tuple[tuple[str, ...], int, int]
 
 def canonical_order(elements: Iterable[str]) -> tuple[str, ...]:
     """Return the elements by atomic number, the order of the columns in every POD potential."""
+    return canonical_group(tuple(set(elements)))
+
+
+def canonical_group(elements: Sequence[str]) -> tuple[str, ...]:
+    """Return the same elements, repeated ones too, by atomic number."""
     from ase.data import atomic_numbers
 
-    return tuple(sorted(set(elements), key=lambda symbol: int(atomic_numbers[symbol])))
+    return tuple(sorted(elements, key=lambda symbol: int(atomic_numbers[symbol])))
 
 
 def n_descriptors(spec: PodSpec, n_elements: int) -> int:
     """Return the number of descriptors of each atom, without the one that counts it."""
-    return len(_descriptor_names(spec, tuple(f"X{i}" for i in range(n_elements))))
+    from ase.data import chemical_symbols
+
+    return len(_descriptor_names(spec, tuple(chemical_symbols[1 : 1 + n_elements])))
 
 
 def column_names(spec: PodSpec, elements: Sequence[str]) -> tuple[str, ...]:
-    """Return the name of every column for elements in canonical order."""
+    """Return the name of every column for elements in the order that LAMMPS is told."""
     inside = _descriptor_names(spec, tuple(elements))
     return tuple(name for centre in elements for name in (centre, *(f"{centre}:{rest}" for rest in inside)))
 
@@ -46,14 +53,15 @@ def embedding(spec: PodSpec, elements: Sequence[str], union: Sequence[str]) -> N
     Raises
     ------
     InputError
-        When the union lacks one of the columns; it is so for some six-body sets, whose order depends on the elements.
+        When the union lacks one of the columns: LAMMPS' four-body functions, and products of functions, change with the
+        order of the elements, so that beyond three bodies ``elements`` must stand in the order of the union.
     """
     places = {name: place for place, name in enumerate(column_names(spec, union))}
     names = column_names(spec, elements)
     if missing := [name for name in names if name not in places]:
         raise InputError(
             f"found {len(missing)} columns of {', '.join(elements)} that {', '.join(union)} lacks, such as "
-            f"{missing[0]}, expected all: fit the union without a six-body part"
+            f"{missing[0]}, expected the order {', '.join(union)}: beyond three bodies it cannot be changed"
         )
     return np.array([places[name] for name in names], dtype=np.int64)
 
@@ -86,7 +94,7 @@ def _three_body(spec: PodSpec, elements: tuple[str, ...]) -> Iterator[_Function]
     for pair in combinations_with_replacement(elements, 2):
         for m in range(spec.three_body.radial):
             for p in range(spec.three_body.angular + 1):
-                yield pair, m, p
+                yield canonical_group(pair), m, p
 
 
 def _n_four_body(spec: PodSpec) -> int:

@@ -49,8 +49,8 @@ class Fit:
         if not train:
             raise InputError("found no training frame, expected at least one")
         seen = canonical_order([symbol for frame in train for symbol in frame.symbols])
-        self.recipe = recipe if recipe.elements else recipe.model_copy(update={"elements": seen})
-        self.elements = canonical_order(self.recipe.elements or ())
+        self.elements = canonical_order(recipe.elements or seen)
+        self.recipe = recipe.model_copy(update={"elements": self.elements})
         self.n_columns = len(column_names(recipe, self.elements))
         self.train, self.validation = train, validation
         self.sums_file = Path(folder) / _SUMS_FILE

@@ -15,7 +15,7 @@ from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.contract import Card, FittedPotential, LammpsInput
 from mlip_sse.potentials.model_folder import read_model_folder, write_model_folder
 from mlip_sse.potentials.pod.accumulate import Environments, accumulate
-from mlip_sse.potentials.pod.columns import canonical_order, column_names
+from mlip_sse.potentials.pod.columns import canonical_order, column_names, embedding
 from mlip_sse.potentials.pod.model_files import (
     COEFFICIENTS_FILE,
     EQUATIONS_FILE,
@@ -235,18 +235,18 @@ class PodPotential(FittedPotential):
         Raises
         ------
         InputError
-            When an element is not known.
+            When an element is not known, or the order cannot be had beyond three bodies.
         """
         return self._lines(elements, ("", ""))
 
     def _lines(self, elements: Sequence[str] | None, prefixes: tuple[str, str]) -> LammpsInput:
-        order = tuple(self.recipe.elements or ()) if elements is None else tuple(elements)
+        order = self.elements if elements is None else tuple(elements)
         if stray := [element for element in order if element not in self.elements]:
             known = ", ".join(self.elements)
             raise InputError(
                 f"potential {self.card.name!r} knows {known}, not {', '.join(stray)}: choose another potential"
             )
-        core, folder = self.recipe.core, self._files_folder()
+        core, folder = self.recipe.core, self._files_folder(order)
         before, after = prefixes
         files = f"{before}{PARAMETERS_FILE}{after} {before}{COEFFICIENTS_FILE}{after} {' '.join(order)}"
         if core.style == "none":
@@ -265,7 +265,7 @@ class PodPotential(FittedPotential):
         from mlip_sse.potentials.pod.calculator import PodCalculator
         from mlip_sse.potentials.pod.descriptors import DescriptorEngine
 
-        lines = self._lines(self.elements, (f'"{self._files_folder()}/', '"'))
+        lines = self._lines(self.elements, (f'"{self._files_folder(self.elements)}/', '"'))
         return PodCalculator(lines, DescriptorEngine(self.recipe, self.elements), self.active_sets, self.committee)
 
     def descriptors(self, atoms: "Atoms") -> NDArray[np.float64]:
@@ -299,9 +299,8 @@ class PodPotential(FittedPotential):
             When a frame was counted already, or the equations were not kept.
         """
         seen = {symbol for frame in (*frames, *validation) for symbol in frame.symbols}
-        order = (*(self.recipe.elements or ()), *canonical_order(seen - set(self.elements)))
-        recipe = self.recipe.model_copy(update={"elements": order})
-        elements = canonical_order(order)
+        elements = canonical_order(seen | set(self.elements))
+        recipe = self.recipe.model_copy(update={"elements": elements})
         sums = EquationSums(embed_equations(self.equations, recipe, elements), mixed)
         environments = Environments(embed_active_sets(self.active_sets, recipe, self.elements, elements))
         accumulate(frames, recipe, elements, sums, environments)
@@ -341,19 +340,22 @@ class PodPotential(FittedPotential):
         write_model_folder(folder, self.recipe, self._card, files)
         return Path(folder)
 
-    def _files_folder(self) -> Path:
-        """Return a folder that holds the files of the pair style."""
-        if self._folder is not None:
+    def _files_folder(self, order: tuple[str, ...]) -> Path:
+        """Return a folder that holds the files of the pair style for types in this order."""
+        if order == self.elements and self._folder is not None:
             return self._folder
-        return self._temporary_folder
+        folder = Path(self._temporary.name) / "-".join(order)
+        if not folder.is_dir():
+            # LAMMPS numbers the elements as they appear and never reads their names, so that each order has own files.
+            coefficients = self.coefficients[embedding(self.recipe, order, self.elements)]
+            folder.mkdir()
+            (folder / PARAMETERS_FILE).write_text(parameters_text(self.recipe, order), encoding="ascii")
+            (folder / COEFFICIENTS_FILE).write_text(coefficients_text(coefficients), encoding="ascii")
+        return folder
 
     @cached_property
-    def _temporary_folder(self) -> Path:
-        self._temporary = tempfile.TemporaryDirectory(prefix="mlip-sse-pod-")
-        folder = Path(self._temporary.name)
-        (folder / PARAMETERS_FILE).write_text(parameters_text(self.recipe, self.elements), encoding="ascii")
-        (folder / COEFFICIENTS_FILE).write_text(coefficients_text(self.coefficients), encoding="ascii")
-        return folder
+    def _temporary(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(prefix="mlip-sse-pod-")
 
 
 def _one_fingerprint(equations: NormalEquations) -> dict[str, Any]:
