@@ -1,20 +1,24 @@
 # make env     the environment: .venv with the pinned packages and mlip-sse itself
 # make demo    a small LAMMPS simulation, and its transport analysis
-# make test    everything that must hold, in under ten minutes on two cores
-# make test-slow   the studies that take minutes: coverage of the intervals, files larger than memory
+# make test    everything that must hold, in under fifteen minutes on two cores
+# make test-slow   what takes minutes: coverage of the intervals, files larger than memory, trainings, labels by DFT
+# make gpaw    GPAW compiled into the same environment, in two to three minutes; needs g++
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+GPAW_STAMP := $(VENV)/.gpaw
 DEMO_TEMPERATURES := 900 1050 1200 1400
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NUMBA_NUM_THREADS ?= 2
+# The tests run on two processes already; torch and BLAS with two threads in each get in each other's way.
+TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 # The first interpreter that is new enough and can make a virtual environment.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: env demo test test-slow lint types floors unit docs bench clean
+.PHONY: env gpaw demo test test-slow lint types floors unit docs bench clean
 
 env: $(STAMP)
 
@@ -24,6 +28,12 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+gpaw: $(GPAW_STAMP)
+
+$(GPAW_STAMP): $(STAMP) requirements/gpaw.txt requirements/gpaw_siteconfig.py
+	GPAW_CONFIG=$(CURDIR)/requirements/gpaw_siteconfig.py $(BIN)/python -m pip install --quiet -r requirements/gpaw.txt
+	@touch $(GPAW_STAMP)
 
 demo: env
 	$(BIN)/mlip-sse simulate molten_licl --out demo
@@ -44,10 +54,10 @@ floors: env
 	$(BIN)/lint-imports
 
 unit: env
-	$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
 
-test-slow: env
-	$(BIN)/python -m pytest -n 2 -m slow
+test-slow: env gpaw
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 -m slow
 
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site

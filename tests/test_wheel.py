@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from mlip_sse.catalogue import FOLDERS, entries
+from mlip_sse.potentials.lammps_plugin.cached_plugin import source_files
 
 SOURCES = ("mlip_sse", *FOLDERS)
 TOP_LEVEL = ("pyproject.toml", "README.md", "LICENSE", ".gitignore")
@@ -68,6 +69,18 @@ def test_the_wheel_holds_each_catalogue_file_and_no_stray_one(wheel, repository)
         n.split("/")[0] for n in names if ".dist-info" in n
     }
     assert "mlip_sse/py.typed" in names
+
+
+def test_the_wheel_holds_what_the_package_reads_at_run_time(wheel, repository):
+    """C++ sources, templates and whatever else lies in the package beside its modules, compiled files aside."""
+    made = {".pyc", ".nbi", ".nbc", ".so"}
+    wanted = {
+        str(path.relative_to(repository))
+        for path in (repository / "mlip_sse").rglob("*")
+        if path.is_file() and path.suffix not in made and path.name != ".DS_Store"
+    }
+    assert {path.relative_to(repository).as_posix() for path in source_files()} <= wanted
+    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_catalogue_is_read_from_outside_the_tree(installed, tmp_path):

@@ -20,6 +20,7 @@ def check_machine() -> tuple[Check, ...]:
         machine.compiler,
         lammps.program,
         lammps.library,
+        lammps.plugin,
         lammps.mpi_launcher,
         models.torch,
         models.nequip,

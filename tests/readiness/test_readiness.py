@@ -93,6 +93,18 @@ def test_no_lammps_no_launcher_and_no_compiler(nothing):
         assert advice in check.advice
 
 
+def test_a_plugin_that_is_not_built_cannot_be_built_or_is_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(lammps.BuildEnvironment, "installed", lambda: object())
+    monkeypatch.setattr(lammps, "built_folder", lambda: None)
+    assert (lammps.plugin().ok, lammps.plugin().advice) == (False, "mlip-sse build-plugin")
+    monkeypatch.setattr(lammps, "built_folder", lambda: tmp_path)
+    assert lammps.plugin().ok
+    assert str(tmp_path) in lammps.plugin().found
+    monkeypatch.setattr(lammps.BuildEnvironment, "installed", lambda: None)
+    assert not lammps.plugin().ok
+    assert "mlip-sse[lammps,nequip]" in lammps.plugin().advice
+
+
 @pytest.mark.parametrize(
     ("says", "version"),
     [("HYDRA build details:\n    Version:   5.0.2", "5.0.2"), ("mpirun (Open MPI) 4.1.4", "4.1.4"), ("x", "unknown")],
