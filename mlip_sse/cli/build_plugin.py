@@ -13,7 +13,7 @@ def command(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Compile even where there is a build.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Compile the LAMMPS pair styles nequip and allegro; lmp and LAMMPS in Python find them from then on."""
+    """Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on."""
     from rich.console import Console
 
     from mlip_sse.potentials.lammps_plugin.build import build_plugin

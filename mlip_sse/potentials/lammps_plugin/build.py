@@ -142,15 +142,15 @@ def _build(environment: BuildEnvironment, compiler: Compiler, folder: Path) -> N
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
-    if folder.exists():  # asked for again, or another process was faster; whoever uses the old files keeps them open
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
-        os.replace(folder, old)
-        shutil.rmtree(old, ignore_errors=True)
     try:
         os.rename(partial, folder)
     except OSError:
-        if not (folder / RECORD_FILE).is_file():
-            raise  # not another process that put the same build there in the meantime
+        if not folder.is_dir():
+            raise
+        # There is a build already: asked for again, or another process was faster. File by file, so that at no moment
+        # one is missing; whoever uses the old ones keeps them open.
+        for name in (LIBRARY_FILE, PLUGIN_FILE, RECORD_FILE):
+            os.replace(partial / name, folder / name)
 
 
 def _library_arguments(environment: BuildEnvironment) -> list[str]:
