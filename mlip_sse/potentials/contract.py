@@ -37,6 +37,8 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
     {
         "lammps_pair": "mlip_sse.potentials.lammps_pair:LammpsPairPotential",
         "pod": "mlip_sse.potentials.pod.potential:PodPotential",
+        "nequip": "mlip_sse.potentials.nequip.potential:NequipPotential",
+        "allegro": "mlip_sse.potentials.allegro.potential:AllegroPotential",
     }
 )
 """The class of each family as ``module:class``, imported when a potential of that family is loaded."""

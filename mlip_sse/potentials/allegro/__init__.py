@@ -1,0 +1,1 @@
+"""Allegro: strictly local equivariant potentials."""

@@ -1,0 +1,1 @@
+"""NequIP: message-passing equivariant potentials."""
