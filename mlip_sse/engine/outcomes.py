@@ -100,14 +100,30 @@ class Outcomes(Sequence[Outcome]):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a batch is: tasks that were there already, that are done, that failed, and all of them."""
+    """How far a batch is.
 
+    Parameters
+    ----------
+    n_tasks
+        All of them.
+    n_reused, n_failed_before
+        Those that earlier calls brought to an end.
+    n_done, n_failed
+        Those that this call did.
+    """
+
+    n_tasks: int
     n_reused: int
+    n_failed_before: int
     n_done: int
     n_failed: int
-    n_tasks: int
 
     @property
-    def n_left(self) -> int:
-        """How many are not at their end."""
-        return self.n_tasks - self.n_reused - self.n_done - self.n_failed
+    def n_to_do(self) -> int:
+        """How many there were to do."""
+        return self.n_tasks - self.n_reused - self.n_failed_before
+
+    @property
+    def n_ended(self) -> int:
+        """How many of them are at their end."""
+        return self.n_done + self.n_failed

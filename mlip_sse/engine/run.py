@@ -96,6 +96,7 @@ class _Batch:
     def __post_init__(self) -> None:
         self.outcomes: dict[Path, Outcome] = {}
         self.n_lost = 0
+        self._n_failed_before = 0
         self._open: list[TaskFolder] = []
         self._lost: dict[Path, int] = {}
         self._pending: dict[Future[Any], TaskFolder] = {}
@@ -116,6 +117,7 @@ class _Batch:
     def run(self, min_success: float, progress: Callable[[Progress], None] | None, stop: Event | None) -> None:
         """Do what is to be done; see `run_tasks`."""
         n_tasks = len(self.outcomes) + len(self._open)
+        self._n_failed_before = len([each for each in self.outcomes.values() if not each.is_done])
         self._require_success(min_success, n_tasks)
         try:
             for task in self._open:
@@ -125,9 +127,8 @@ class _Batch:
                     raise RunError("it was stopped: the same call goes on where it was")
                 ended, _ = wait(list(self._pending), timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    self._collect(future, self._pending.pop(future))
-                if ended:
-                    if progress is not None:
+                    is_at_its_end = self._collect(future, self._pending.pop(future))
+                    if is_at_its_end and progress is not None:
                         progress(self._progress(n_tasks))
                     self._require_success(min_success, n_tasks)
         except BaseException:
@@ -148,7 +149,8 @@ class _Batch:
         )
         self._pending[lane.submit(do_task, asdict(order))] = task
 
-    def _collect(self, future: Future[Any], task: TaskFolder) -> None:
+    def _collect(self, future: Future[Any], task: TaskFolder) -> bool:
+        """Take in an answer; return whether its task is at its end, well or not."""
         answer = _answer_of(future)
         if answer.state == "cannot":
             raise InputError(answer.reason)
@@ -158,10 +160,13 @@ class _Batch:
             raise RunError("it was stopped: the same call goes on where it was")
         if answer.state == "lost":
             self._retry_lost(task, answer.reason)
-            return
-        if answer.state == "done" and _comes(lambda: task.is_done):
+        elif answer.state == "done" and _comes(lambda: task.is_done):
             self.outcomes[task.path] = Outcome(task, "done")
-            return
+        else:
+            self._retry_failed(task, answer)
+        return task.path in self.outcomes
+
+    def _retry_failed(self, task: TaskFolder, answer: Answer) -> None:
         if answer.state == "failed":
             _comes(lambda: task.failure() is not None)
         failure = task.failure() or TaskFailure(f"neither result nor error came into {task.path}", "lost")
@@ -184,7 +189,8 @@ class _Batch:
 
     def _progress(self, n_tasks: int) -> Progress:
         states = [outcome.state for outcome in self.outcomes.values()]
-        return Progress(states.count("reused"), states.count("done"), states.count("failed"), n_tasks)
+        n_failed = states.count("failed") - self._n_failed_before
+        return Progress(n_tasks, states.count("reused"), self._n_failed_before, states.count("done"), n_failed)
 
     def _require_success(self, min_success: float, n_tasks: int) -> None:
         failed = [outcome for outcome in self.outcomes.values() if outcome.failure is not None]

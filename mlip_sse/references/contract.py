@@ -2,21 +2,21 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.dataset import Fingerprint, LabelledFrame
 from mlip_sse.dataset.frame import require_apart
+from mlip_sse.engine import Outcome, Progress, run_tasks
+from mlip_sse.engine.thread_lane import ThreadLane
 from mlip_sse.errors import InputError, MlipSseError, SpecError, did_you_mean
 from mlip_sse.references.backend import backend_of
 from mlip_sse.references.gates import require_label, require_settings
+from mlip_sse.references.labelling import label_in, labelling_work, task_input
 from mlip_sse.references.specs import REFERENCES, ReferenceSpec
-from mlip_sse.references.task_folder import TaskFolder, task_input
-from mlip_sse.references.worker_lane import run_lane
 from mlip_sse.specs import read_yaml
 
 if TYPE_CHECKING:
@@ -106,6 +106,23 @@ class Reference:
         """
         self._backend.require_ready(self.spec)
 
+    def calculator(self) -> Any:
+        """Return the reference as an ASE calculator in this process, for dynamics and relaxations with its forces.
+
+        Raises
+        ------
+        InputError
+            When the reference is a code that labels in folders of its own.
+        """
+        self.require_ready()
+        make = getattr(self._backend, "calculator", None)
+        if make is None:
+            raise InputError(
+                f"{self.kind} labels single structures, expected a reference that is a calculator (chgnet, ase) for "
+                "dynamics and relaxations: leave out relax and md, or bring the frames as files"
+            )
+        return make(self.spec)
+
     def label(
         self,
         structures: "Sequence[Atoms]",
@@ -114,6 +131,8 @@ class Reference:
         workers: int = 1,
         retry_failed: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        lane: Executor | None = None,
+        min_success: float = 0.0,
     ) -> Labels:
         """Label structures, each in a subprocess and a folder of its own; what is there already is not made again.
 
@@ -125,18 +144,23 @@ class Reference:
             Where the tasks' folders go, ``<sha256>/{input.json, log, result.json | error.json}``; if not given, they
             are not kept.
         workers
-            Processes at a time.
+            Processes at a time, where no lane is given.
         retry_failed
             Whether tasks that failed before are tried again.
         progress
             Called with how many are done, and of how many.
+        lane
+            Where the labels are made instead, such as ``engine.lane("label")``.
+        min_success
+            Fraction of the structures tried that must get a label; as soon as it is out of reach, the rest is not
+            tried.
 
         Raises
         ------
         InputError
             When the settings are refused for every structure alike, or a package, program or file is missing.
         RunError
-            When the labelling process cannot be kept alive.
+            When the labelling process cannot be kept alive, the disk is full, or too many fail.
         """
         if workers < 1:
             raise InputError(f"found workers {workers}, expected at least 1")
@@ -144,48 +168,55 @@ class Reference:
         structures = list(structures)
         with ExitStack() as stack:
             tasks = Path(folder) if folder is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            return self._label(structures, tasks, workers, retry_failed, progress)
+            executor = lane if lane is not None else stack.enter_context(ThreadLane(workers))
+            return self._label(structures, tasks, executor, retry_failed, min_success, progress)
 
     def _label(
         self,
         structures: "list[Atoms]",
         tasks: Path,
-        workers: int,
+        executor: Executor,
         retry_failed: bool,
+        min_success: float,
         progress: Callable[[int, int], None] | None,
     ) -> Labels:
         stated, identity = self.fingerprint, self.spec.identity()
         failures: list[Failure] = []
-        chosen: dict[int, TaskFolder] = {}
-        seen: set[Path] = set()
+        inputs: dict[int, dict[str, Any]] = {}
         for number, atoms in enumerate(structures):
             try:
                 self._require_structure(atoms)
             except InputError as error:
                 failures.append(Failure(number, atoms.get_chemical_formula(), str(error), None))
                 continue
-            task = TaskFolder.of(tasks, task_input(identity, stated, atoms))
-            if task.path not in seen:
-                seen.add(task.path)
-                chosen[number] = task
-        n_duplicates = len(structures) - len(failures) - len(chosen)
-        open_tasks = []
-        for number, task in chosen.items():
-            if retry_failed:
-                task.forget_error()
-            if not task.is_done and not task.error():
-                open_tasks.append((number, task))
-        n_ready = sum(task.is_done for task in chosen.values())
-        _run_lanes(self.spec, open_tasks, workers, progress)
+            inputs[number] = task_input(identity, stated, atoms)
+
+        def report(state: Progress) -> None:
+            if progress is not None:
+                progress(state.n_ended, state.n_to_do)
+
+        outcomes = run_tasks(
+            executor,
+            labelling_work(self.spec),
+            list(inputs.values()),
+            tasks,
+            retry_failed=retry_failed,
+            min_success=min_success,
+            progress=report,
+        )
         frames = []
-        for number, task in chosen.items():
+        chosen: dict[Path, int] = {}
+        for number, outcome in zip(inputs, outcomes, strict=True):
+            if outcome.folder.path in chosen:
+                continue
+            chosen[outcome.folder.path] = number
             try:
-                frames.append(self._collect(structures[number], number, task))
+                frames.append(self._collect(structures[number], number, outcome))
             except MlipSseError as error:
-                failures.append(Failure(number, structures[number].get_chemical_formula(), str(error), task.path))
-        n_done = sum(task.is_done for task in chosen.values())
+                formula = structures[number].get_chemical_formula()
+                failures.append(Failure(number, formula, str(error), outcome.folder.path))
         failures.sort(key=lambda failure: failure.number)
-        return Labels(tuple(frames), tuple(failures), n_done - n_ready, n_ready, n_duplicates)
+        return Labels(tuple(frames), tuple(failures), outcomes.n_done, outcomes.n_reused, len(outcomes) - len(chosen))
 
     def _require_structure(self, atoms: "Atoms") -> None:
         """Refuse what needs no calculation to be refused."""
@@ -200,11 +231,11 @@ class Reference:
         spacing = getattr(self.spec, "k_spacing_inv_a", None)
         require_settings(self.kind, cutoff_ev, spacing, atoms.get_chemical_symbols(), self.spec.gates)
 
-    def _collect(self, atoms: "Atoms", number: int, task: TaskFolder) -> LabelledFrame:
+    def _collect(self, atoms: "Atoms", number: int, outcome: Outcome) -> LabelledFrame:
         """Return a task's label after the gates."""
-        if not task.is_done:
-            raise InputError(task.error() or "the label was not made")
-        computed = task.result()
+        if outcome.failure is not None:
+            raise InputError(outcome.failure.reason)
+        computed = label_in(outcome.folder)
         frame = LabelledFrame(
             symbols=tuple(atoms.get_chemical_symbols()),
             cell=atoms.cell.array,
@@ -263,31 +294,3 @@ def _parse(data: object, source: str) -> ReferenceSpec:
         shown = "nothing" if kind is None else repr(kind)[:60]
         raise SpecError(f"{source}: key 'kind': found {shown}, expected one of {', '.join(REFERENCES)}")
     return REFERENCES[kind].parse(data, source)
-
-
-def _run_lanes(
-    spec: ReferenceSpec,
-    tasks: list[tuple[int, TaskFolder]],
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    """Share the tasks among processes; the first error that is no task's own stops them all."""
-    if not tasks:
-        return
-    stop, done = Event(), []
-
-    def finished(number: int) -> None:
-        done.append(number)
-        if progress is not None:
-            progress(len(done), len(tasks))
-
-    data = spec.model_dump(mode="json")
-    lanes = [tasks[lane::workers] for lane in range(min(workers, len(tasks)))]
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        runs = [pool.submit(run_lane, data, lane, spec.time_limit_s, stop, finished) for lane in lanes]
-        try:
-            for run in runs:
-                run.result()
-        except BaseException:
-            stop.set()
-            raise

@@ -12,7 +12,6 @@ from ase.build import bulk
 
 from mlip_sse.errors import InputError
 from mlip_sse.references import load_reference
-from mlip_sse.references.worker_lane import run_lane
 
 MOODY = "tests.references.calculators:Moody"
 
@@ -144,7 +143,7 @@ def test_a_damaged_result_is_named(tmp_path):
     (result,) = tmp_path.glob("*/result.json")
     result.write_text("{")
     labels = moody().label([copper()], tmp_path)
-    assert "remove it to label again" in labels.failures[0].reason
+    assert "remove its folder" in labels.failures[0].reason
 
 
 LABELLER = """
@@ -180,14 +179,37 @@ def test_a_killed_parent_takes_the_worker_along_and_its_labels_count(tmp_path, r
 def test_it_can_be_stopped(tmp_path):
     from threading import Event, Timer
 
+    from mlip_sse.engine import run_tasks
+    from mlip_sse.engine.thread_lane import ThreadLane
     from mlip_sse.errors import RunError
-    from mlip_sse.references.task_folder import TaskFolder, task_input
+    from mlip_sse.references.labelling import labelling_work, task_input
 
-    reference = moody()
+    reference = moody(time_limit_s=60.0)
     inputs = task_input(reference.spec.identity(), reference.fingerprint, copper(1, "Au"))
     stop = Event()
     Timer(1.0, stop.set).start()
-    task = TaskFolder.of(tmp_path, inputs)
-    with pytest.raises(RunError, match="stopped"):
-        run_lane(reference.spec.model_dump(mode="json"), [(0, task)], 60.0, stop, print)
-    assert not task.is_done
+    with ThreadLane(1) as lane, pytest.raises(RunError, match="stopped"):
+        run_tasks(lane, labelling_work(reference.spec), [inputs], tmp_path, stop=stop)
+    assert not list(tmp_path.glob("*/result.json"))
+    assert not list(tmp_path.glob("*/error.json"))
+
+
+def test_too_few_labels_are_an_error_before_the_rest_is_tried(tmp_path):
+    from mlip_sse.errors import RunError
+
+    started = tmp_path / "started"
+    structures = [copper(seed, "Ag" if seed < 2 else None) for seed in range(6)]
+    with pytest.raises(RunError, match="2 of 6 tasks failed, expected results of at least 80%: the silver bullet"):
+        moody(started).label(structures, tmp_path / "tasks", min_success=0.8)
+    assert started.read_text().count("Cu4") <= 2
+
+
+def test_the_folder_of_a_label_is_what_it_was():
+    """An id that changes orphans every label that was paid for."""
+    from mlip_sse.engine import task_id
+    from mlip_sse.references.labelling import task_input
+
+    reference = load_reference({"kind": "ase", "calculator": "ase.calculators.emt:EMT"})
+    fingerprint = reference.fingerprint.model_copy(update={"code_version": "ase 3.29.0"})
+    found = task_id(task_input(reference.spec.identity(), fingerprint, bulk("Cu", cubic=True)))
+    assert found == "aea18aa3aff274231db7101308f79053e2902bf46065743fc0f2b08d12a040a6"
