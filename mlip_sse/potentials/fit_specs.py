@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from mlip_sse.potentials.specs import Domain, Element
+from mlip_sse.potentials.training_data.specs import TrainingDataSpec
 from mlip_sse.specs import EntrySpec, Spec
 
 __all__ = ["FittedSpec", "SplitSpec"]
@@ -29,6 +30,9 @@ class FittedSpec(EntrySpec):
         min_length=1,
         description="chemical symbols, in the order of LAMMPS types; left out: those of the data, by atomic number",
         examples=[["Li", "P", "S"]],
+    )
+    data: TrainingDataSpec | None = Field(
+        None, description="frames to make where no dataset is given: start structures and what labels them"
     )
     split: SplitSpec = Field(default_factory=SplitSpec, description="training, validation and test sets")
     domain: Domain = Field(description="where the potential may be used, and where it comes from")

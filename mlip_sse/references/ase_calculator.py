@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from importlib.util import find_spec
 from inspect import isclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlip_sse.dataset import Fingerprint
 from mlip_sse.errors import InputError
@@ -16,7 +16,7 @@ from mlip_sse.references.specs import AseSpec
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["fingerprint", "require_ready", "start"]
+__all__ = ["calculator", "fingerprint", "require_ready", "start"]
 
 
 def require_ready(spec: AseSpec) -> None:
@@ -55,8 +55,8 @@ def _version(top: str) -> str | None:
         return f"{owners[0]} {version(owners[0])}" if owners else None
 
 
-def start(spec: AseSpec) -> Labeller:
-    """Import the class and return a labeller that makes a new calculator for each structure.
+def calculator(spec: AseSpec) -> Any:
+    """Import the class and make a calculator of it.
 
     Raises
     ------
@@ -73,12 +73,23 @@ def start(spec: AseSpec) -> Labeller:
     if not (isclass(found) and issubclass(found, GetPropertiesMixin)):
         raise InputError(f"{spec.calculator} is no ASE calculator, expected a class such as ase.calculators.emt:EMT")
     try:
-        found(**spec.settings)
+        return found(**spec.settings)
     except TypeError as error:
         raise InputError(f"{spec.calculator} cannot be made of the settings given: {error}") from error
+
+
+def start(spec: AseSpec) -> Labeller:
+    """Return a labeller that makes a new calculator for each structure.
+
+    Raises
+    ------
+    InputError
+        When there is no such calculator.
+    """
+    calculator(spec)
     stated = fingerprint(spec)
 
     def label(atoms: "Atoms", folder: Path) -> Computed:
-        return label_with_calculator(atoms, found(**spec.settings), stated)
+        return label_with_calculator(atoms, calculator(spec), stated)
 
     return label

@@ -1,7 +1,9 @@
 """CHGNet as the embedded reference: a surrogate, one torch thread, its model's name in every label."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlip_sse.dataset import Fingerprint
 from mlip_sse.references.backend import Computed, Labeller, label_with_calculator, version_of
@@ -10,7 +12,7 @@ from mlip_sse.references.specs import ChgnetSpec
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["fingerprint", "require_ready", "start"]
+__all__ = ["calculator", "fingerprint", "require_ready", "start"]
 
 _FUNCTIONALS = {"0.2.0": "PBE/PBE+U (MP2020)", "0.3.0": "PBE/PBE+U (MP2020)", "r2scan": "r2SCAN"}
 
@@ -31,8 +33,8 @@ def fingerprint(spec: ChgnetSpec) -> Fingerprint:
     )
 
 
-def start(spec: ChgnetSpec) -> Labeller:
-    """Load the model once; it labels in about 0.15 s per 50 atoms."""
+def calculator(spec: ChgnetSpec) -> Any:
+    """Load the model as an ASE calculator on one torch thread; what CHGNet prints goes to standard error."""
     import torch
 
     torch.set_num_threads(1)
@@ -40,11 +42,17 @@ def start(spec: ChgnetSpec) -> Labeller:
     from chgnet.model.model import CHGNet
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = CHGNet.load(model_name=spec.model, use_device=device, verbose=False)
-    calculator = CHGNetCalculator(model=model, use_device=device, on_isolated_atoms="error")
+    with redirect_stdout(sys.stderr):
+        model = CHGNet.load(model_name=spec.model, use_device=device, verbose=False)
+        return CHGNetCalculator(model=model, use_device=device, on_isolated_atoms="error")
+
+
+def start(spec: ChgnetSpec) -> Labeller:
+    """Load the model once; it labels in about 0.15 s per 50 atoms."""
+    loaded = calculator(spec)
     stated = fingerprint(spec)
 
     def label(atoms: "Atoms", folder: Path) -> Computed:
-        return label_with_calculator(atoms, calculator, stated)
+        return label_with_calculator(atoms, loaded, stated)
 
     return label
