@@ -17,8 +17,10 @@ from mlip_sse.units import EV_PER_A3_TO_GPA
 
 __all__ = ["INDICATORS", "Prediction", "force_errors", "model_errors", "predict"]
 
-INDICATORS = ("extrapolation_grade", "forces_std")
-"""What a calculator may offer for each atom beside the forces: the grade, and the committee's spread in eV/Å."""
+INDICATORS = ("forces_std", "extrapolation_grade")
+"""What a calculator may offer for each atom beside the forces: the committee's spread in eV/Å, and the grade.
+
+The spread is asked for first: whoever computes it has the grade at hand too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +61,16 @@ def predict(
     """
     calculator = potential.calculator()
     offered = [name for name in INDICATORS if name in calculator.implemented_properties]
-    found = []
+    found: list[Prediction] = []
     for number, frame in enumerate(frames, start=1):
         atoms = Atoms(list(frame.symbols), positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-        found.append(_evaluate(calculator, atoms, offered))
+        try:
+            found.append(_evaluate(calculator, atoms, offered))
+        except InputError:
+            if found or "forces_std" not in offered:
+                raise
+            offered.remove("forces_std")  # a committee of one has no spread
+            found.append(_evaluate(calculator, atoms, offered))
         if progress is not None:
             progress(number / len(frames))
     return found

@@ -1,5 +1,6 @@
 """What a gate says."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,8 @@ class GateResult:
     passed
         Whether the potential may go out.
     found, limit
-        What was measured and what it is held against; ``found`` is None where the potential did not run at all.
+        What was measured and what it is held against; ``found`` is None where the potential did not run at
+        all, or gave no number.
     unit
         Of both.
     reason
@@ -30,6 +32,11 @@ class GateResult:
     limit: float
     unit: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "passed", bool(self.passed))
+        found = None if self.found is None or not math.isfinite(self.found) else float(self.found)
+        object.__setattr__(self, "found", found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for the card."""
