@@ -125,6 +125,7 @@ KINDS: Mapping[str, SpecKind] = MappingProxyType(
             SpecKind("md_protocol", "md_protocols", "mlip_sse.md_protocols.specs:PROTOCOLS", "protocol"),
             SpecKind("potential", "potentials", "mlip_sse.potentials.families:POTENTIALS", "family"),
             SpecKind("reference", None, "mlip_sse.references.specs:REFERENCES", "kind"),
+            SpecKind("engine", None, "mlip_sse.engine.specs:ENGINES", "scheduler"),
         )
     }
 )
@@ -152,7 +153,7 @@ def load_spec(source: str | Path, kind: str) -> Spec:
     source
         A catalogue name or a path; a path alone where the kind has no catalogue folder.
     kind
-        ``analysis``, ``md_protocol``, ``potential`` or ``reference``.
+        ``analysis``, ``md_protocol``, ``potential``, ``reference`` or ``engine``.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,11 +10,14 @@ import typer
 __all__ = ["command"]
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False) -> None:
+def command(
+    engine: Annotated[Path | None, typer.Option("--engine", help="An engine.yaml whose lanes are tried.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
+) -> None:
     """Say whether this machine has what mlip-sse needs."""
     from mlip_sse.readiness import check_machine
 
-    checks = check_machine()
+    checks = check_machine(engine)
     ready = all(check.ok for check in checks if check.required)
     if as_json:
         found = [dataclasses.asdict(check) for check in checks]

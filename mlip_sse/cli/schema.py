@@ -8,7 +8,9 @@ import typer
 __all__ = ["command"]
 
 
-def command(kind: Annotated[str, typer.Argument(help="analysis, md_protocol, potential or reference.")]) -> None:
+def command(
+    kind: Annotated[str, typer.Argument(help="analysis, md_protocol, potential, reference or engine.")],
+) -> None:
     """Print the JSON schema of a kind of spec."""
     from mlip_sse.specs import spec_kind
 

@@ -1,7 +1,6 @@
 """The three lanes, label, train and md, each an executor, and the engine that owns them."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -15,6 +14,7 @@ from mlip_sse.engine.outcomes import Outcomes, Progress
 from mlip_sse.engine.parsl_pools import parsl_config, require_scheduler
 from mlip_sse.engine.run import run_tasks
 from mlip_sse.engine.specs import EmbeddedSpec, EngineSpec, load_engine
+from mlip_sse.engine.task_folder import one_line
 from mlip_sse.engine.work import Work
 from mlip_sse.errors import InputError, RunError
 
@@ -95,19 +95,12 @@ class Lane(Executor):
             end_workers(self.scope)
             kernel.cleanup()
 
-    @property
-    def n_connected(self) -> int | None:
-        """How many pools of workers answer; None where the lane has none, being embedded, or has not started."""
-        if self._kernel is None or self._budget is not None:
-            return None
-        return len(self._kernel.executors[self.name].connected_managers())
-
     def job_states(self) -> tuple[str, ...]:
-        """Return in words what the scheduler says of the lane's jobs."""
+        """Return what the scheduler says of the lane's jobs, in words; nothing where the lane is embedded."""
         if self._kernel is None or self._budget is not None:
             return ()
         states = self._kernel.executors[self.name].status_facade.values()
-        return tuple(state.state.name.lower() for state in states)
+        return tuple(one_line(f"{each.state.name.lower()} {each.message or ''}") for each in states)
 
     def _start(self) -> None:
         """Start Parsl for this lane; a failure leaves nothing half-started."""
@@ -192,27 +185,6 @@ class Engine:
             stop=stop,
         )
 
-    def probe(self, lane: LaneName, limit_s: float) -> str:
-        """Send a lane a task that does nothing and say in words how it went.
-
-        Raises
-        ------
-        RunError
-            When no answer comes within ``limit_s``; the message says what the scheduler says.
-        """
-        start = time.monotonic()
-        chosen = self.lane(lane)
-        future = chosen.submit(_do_nothing)
-        while not future.done() and time.monotonic() - start < limit_s:
-            time.sleep(0.1)
-        if not future.done():
-            states = ", ".join(chosen.job_states()) or "none submitted"
-            raise RunError(f"lane {lane}: no worker answered within {limit_s:g} s; jobs: {states}")
-        error = future.exception()
-        if error is not None:
-            raise RunError(f"lane {lane}: {' '.join(str(error).split())[:300]}") from error
-        return f"{self.spec.name} answered in {time.monotonic() - start:.1f} s"
-
     def close(self) -> None:
         """End all lanes and what runs in them."""
         for lane in self._lanes.values():
@@ -223,7 +195,3 @@ class Engine:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _do_nothing() -> None:
-    """Show that a worker is there."""

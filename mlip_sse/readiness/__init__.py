@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
-from mlip_sse.readiness import lammps, machine, models, references
+from mlip_sse.readiness import lammps, lanes, machine, models, references
 from mlip_sse.readiness.checks import Check
 
 __all__ = ["Check", "check_machine"]
@@ -11,8 +13,14 @@ __all__ = ["Check", "check_machine"]
 _AT_ONCE = 4
 
 
-def check_machine() -> tuple[Check, ...]:
-    """Look at everything that mlip-sse uses on this machine; what takes long looks in a process with a time limit."""
+def check_machine(engine: str | Path | None = None) -> tuple[Check, ...]:
+    """Look at everything that mlip-sse uses on this machine; what takes long looks in a process with a time limit.
+
+    Parameters
+    ----------
+    engine
+        The path of an `engine.yaml` whose lanes are tried instead of this machine's own.
+    """
     probes: tuple[Callable[[], Check], ...] = (
         machine.python,
         machine.packages,
@@ -29,6 +37,7 @@ def check_machine() -> tuple[Check, ...]:
         references.vasp,
         references.espresso,
         references.cp2k,
+        partial(lanes.lanes, engine),
         machine.cores,
         machine.memory,
     )

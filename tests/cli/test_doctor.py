@@ -9,7 +9,7 @@ from mlip_sse.readiness import Check
 
 
 def said(program, monkeypatch, *checks):
-    monkeypatch.setattr(readiness, "check_machine", lambda: checks)
+    monkeypatch.setattr(readiness, "check_machine", lambda engine: checks)
     return program("doctor")
 
 
@@ -32,7 +32,7 @@ def test_a_required_thing_is_missing(program, monkeypatch):
 
 @pytest.mark.parametrize("ok", [True, False])
 def test_json(program, monkeypatch, ok):
-    monkeypatch.setattr(readiness, "check_machine", lambda: (Check("a", ok, True, "f", "do this"),))
+    monkeypatch.setattr(readiness, "check_machine", lambda engine: (Check("a", ok, True, "f", "do this"),))
     outcome = program("doctor", "--json")
     assert outcome.code == (0 if ok else 1)
     found = {"name": "a", "ok": ok, "required": True, "found": "f", "advice": "do this"}
