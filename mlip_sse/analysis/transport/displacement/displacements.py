@@ -27,7 +27,7 @@ from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["DisplacementMoments", "displacement_moments", "transport_moments"]
 
-_CHUNK = 1024
+_CHUNK = 2048
 """Origins that are summed in the precision of the positions before the sum goes into a float64 total."""
 
 _LINE_BYTES = 64
@@ -124,7 +124,7 @@ def displacement_moments(positions: Positions, lags: ArrayLike) -> DisplacementM
     Parameters
     ----------
     positions : (n_ions, 3, n_frames) Å, unwrapped, or an iterable of such blocks
-        float32 is twice as fast as float64; its sums run over at most 1,024 origins before they enter float64 totals.
+        float32 is twice as fast as float64; its sums run over at most 2,048 origins before they enter float64 totals.
         Subtract each ion's mean first where float32 is used, as `Trajectory.ion_blocks` does.
     lags : (n_lags,) frames, increasing
 
@@ -145,13 +145,15 @@ def displacement_moments(positions: Positions, lags: ArrayLike) -> DisplacementM
         if not np.all(np.isfinite(sums)):
             refuse_not_finite(block, n_before)
         sums /= (block.shape[2] - chosen)[:, None]
+        products = sums.mean(axis=0)
+        products[:, 1] = np.maximum(products[:, 1] - products[:, 2] - products[:, 3], 0.0)  # zz, what xx and yy leave
         parts.append(
             DisplacementMoments(
                 lags=chosen,
                 n_frames=block.shape[2],
-                msd_per_ion=sums[:, :, 1] + sums[:, :, 2] + sums[:, :, 3],
+                msd_per_ion=np.ascontiguousarray(sums[:, :, 1]),
                 quartic_per_ion=np.ascontiguousarray(sums[:, :, 0]),
-                tensor=sums.mean(axis=0)[:, [[1, 4, 5], [4, 2, 6], [5, 6, 3]]],
+                tensor=products[:, [[2, 4, 5], [4, 3, 6], [5, 6, 1]]],
             )
         )
         n_before += block.shape[0]
@@ -194,54 +196,90 @@ def transport_moments(
 
 @njit(parallel=True, cache=True, fastmath=_NAN_SAFE_FASTMATH)
 def _moment_sums(positions, lags):  # type: ignore[no-untyped-def]
-    """Sum |Δ|⁴, xx, yy, zz, xy, xz, yz over the origins: (n_ions, n_lags, 7) float64.
+    """Sum |Δ|⁴, |Δ|², xx, yy, xy, xz, yz over the origins: (n_ions, n_lags, 7) float64.
 
-    The origins of a chunk stay in the first-level cache while all lags pass over them. Each ion is one task with its
-    own output, so the number of threads does not change a bit of the result.
+    The origins of a chunk stay in the first-level cache while all lags pass over them, two lags at a time. Each ion is
+    one task with its own output, so the number of threads does not change a bit of the result.
     """
     n_ions, _, n_frames = positions.shape
-    out = np.zeros((n_ions, lags.size, 7))
+    n_lags = lags.size
+    out = np.zeros((n_ions, n_lags, 7))
     for i in prange(n_ions):
         ion = _aligned(positions[i])
         for start in range(0, n_frames - lags[0], _CHUNK):
-            for k in range(lags.size):
+            for k in range(0, n_lags, 2):
                 stop = min(start + _CHUNK, n_frames - lags[k])
                 if stop <= start:
                     break
-                a, b = start + lags[k], stop + lags[k]
-                x0, y0, z0 = ion[0, start:stop], ion[1, start:stop], ion[2, start:stop]
-                x1, y1, z1 = ion[0, a:b], ion[1, a:b], ion[2, a:b]
-                _add_sums(x0, y0, z0, x1, y1, z1, out[i, k])
+                shared = start  # up to here both lags of the pair have origins
+                if k + 1 < n_lags:
+                    shared = max(start, min(stop, n_frames - lags[k + 1]))
+                if shared > start:
+                    _add_pair(ion, start, shared, lags[k], lags[k + 1], out[i, k], out[i, k + 1])
+                if stop > shared:
+                    _add_single(ion, shared, stop, lags[k], out[i, k])
     return out
 
 
 @njit(inline="always", fastmath=_NAN_SAFE_FASTMATH)  # as a call it takes almost twice the time
-def _add_sums(x0, y0, z0, x1, y1, z1, total):  # type: ignore[no-untyped-def]
-    """Add the seven sums over one chunk to float64 totals.
+def _add_pair(ion, start, stop, lag, longer, total, longer_total):  # type: ignore[no-untyped-def]
+    """Add the sums of two lags over origins that both have; each origin is loaded once.
 
-    Slices handed in, instead of an index with the lag added, keep numba's test for negative indices out of the loop, so
-    that it vectorises.
+    Slices, instead of an index with the lag added, keep numba's test for negative indices out of the loop, so that it
+    vectorises.
     """
-    quartic = xx = yy = zz = xy = xz = yz = x0.dtype.type(0)
+    x0, y0, z0 = ion[0, start:stop], ion[1, start:stop], ion[2, start:stop]
+    a, b = start + lag, stop + lag
+    x1, y1, z1 = ion[0, a:b], ion[1, a:b], ion[2, a:b]
+    a, b = start + longer, stop + longer
+    x2, y2, z2 = ion[0, a:b], ion[1, a:b], ion[2, a:b]
+    zero = ion.dtype.type(0)
+    sums = (zero, zero, zero, zero, zero, zero, zero)
+    longer_sums = sums
     for t in range(x0.size):
-        dx = x1[t] - x0[t]
-        dy = y1[t] - y0[t]
-        dz = z1[t] - z0[t]
-        square = dx * dx + dy * dy + dz * dz
-        quartic += square * square
-        xx += dx * dx
-        yy += dy * dy
-        zz += dz * dz
-        xy += dx * dy
-        xz += dx * dz
-        yz += dy * dz
-    total[0] += quartic
-    total[1] += xx
-    total[2] += yy
-    total[3] += zz
-    total[4] += xy
-    total[5] += xz
-    total[6] += yz
+        sums = _grown(sums, x1[t] - x0[t], y1[t] - y0[t], z1[t] - z0[t])
+        longer_sums = _grown(longer_sums, x2[t] - x0[t], y2[t] - y0[t], z2[t] - z0[t])
+    _add(sums, total)
+    _add(longer_sums, longer_total)
+
+
+@njit(inline="always", fastmath=_NAN_SAFE_FASTMATH)
+def _add_single(ion, start, stop, lag, total):  # type: ignore[no-untyped-def]
+    """Add the sums of one lag."""
+    x0, y0, z0 = ion[0, start:stop], ion[1, start:stop], ion[2, start:stop]
+    a, b = start + lag, stop + lag
+    x1, y1, z1 = ion[0, a:b], ion[1, a:b], ion[2, a:b]
+    zero = ion.dtype.type(0)
+    sums = (zero, zero, zero, zero, zero, zero, zero)
+    for t in range(x0.size):
+        sums = _grown(sums, x1[t] - x0[t], y1[t] - y0[t], z1[t] - z0[t])
+    _add(sums, total)
+
+
+@njit(inline="always", fastmath=_NAN_SAFE_FASTMATH)
+def _grown(sums, dx, dy, dz):  # type: ignore[no-untyped-def]
+    """Return the seven sums with one displacement more.
+
+    |Δ|² is summed instead of zz because the fourth moment needs it anyway: additions and multiplications, which have
+    units of their own in the processor, are then equally many.
+    """
+    quartic, square, xx, yy, xy, xz, yz = sums
+    length = dx * dx + dy * dy + dz * dz
+    quartic += length * length
+    square += length
+    xx += dx * dx
+    yy += dy * dy
+    xy += dx * dy
+    xz += dx * dz
+    yz += dy * dz
+    return quartic, square, xx, yy, xy, xz, yz
+
+
+@njit(inline="always", fastmath=_NAN_SAFE_FASTMATH)
+def _add(sums, total):  # type: ignore[no-untyped-def]
+    """Add the sums over a chunk to float64 totals."""
+    for k in range(7):
+        total[k] += sums[k]
 
 
 @njit(cache=True)
@@ -253,5 +291,8 @@ def _aligned(ion):  # type: ignore[no-untyped-def]
     memory = np.empty(3 * stride + per_line, ion.dtype)
     first = (_LINE_BYTES - memory.ctypes.data % _LINE_BYTES) // ion.itemsize
     rows = memory[first : first + 3 * stride].reshape((3, stride))
-    rows[:, :n_frames] = ion
+    for axis in range(3):  # a loop along each row is twice as fast as one assignment of all three
+        row, given = rows[axis], ion[axis]
+        for t in range(n_frames):
+            row[t] = given[t]
     return rows

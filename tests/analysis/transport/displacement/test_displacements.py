@@ -128,8 +128,8 @@ def test_time_reversal_and_translation_change_nothing(walk, lags, moments):
 
 def test_float32_keeps_six_digits(walk, lags, moments):
     single = displacement_moments(walk.astype(np.float32), lags)
-    # positions within 16 Å are rounded to 5e-7 Å, a step of 0.17 Å to 4e-6 at random; 1,024 terms summed by 16 lanes or
-    # more add at most 64 eps/2 = 4e-6
+    # positions within 16 Å are rounded to 5e-7 Å, a step of 0.17 Å to 4e-6 at random; 2,048 terms summed by 16 lanes or
+    # more add at most 128 eps/2 = 8e-6, at random a tenth of that
     np.testing.assert_allclose(single.msd_per_ion, moments.msd_per_ion, rtol=4e-6)
     np.testing.assert_allclose(single.quartic_per_ion, moments.quartic_per_ion, rtol=8e-6)
     assert single.msd_per_ion.dtype == np.float64
