@@ -21,6 +21,9 @@ __all__ = ["VERBS", "main", "run"]
 VERBS = {
     "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
     "label": "Label structures with a reference; the same command again labels only what is missing.",
+    "fit": "Fit a potential to labelled frames; the same command again repeats nothing that was done.",
+    "combine": "Join experts into one potential, without their frames.",
+    "export": "Hand a potential to LAMMPS: files and a deck that runs, after all gates have passed.",
     "simulate": "Run a molecular-dynamics protocol; the same command again runs only what is missing.",
     "build-plugin": "Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on.",
     "catalogue": "List what the catalogue holds, or print one entry.",

@@ -22,7 +22,7 @@ from mlip_sse.potentials.uncertainty import (
     measure_coverage,
 )
 
-__all__ = ["ForceBounds", "calibrate_bounds", "frame_grades", "stretches"]
+__all__ = ["ForceBounds", "calibrate_bounds", "stretches"]
 
 _N_STRETCHES = 60
 
@@ -38,7 +38,7 @@ class ForceBounds:
     conformal
         Makes a bound of the score.
     alarm
-        On the largest grade of a frame; None where the potential has no grade.
+        On the grades of a frame; None where the potential has no grade.
     """
 
     scale: ErrorScale
@@ -120,15 +120,10 @@ def calibrate_bounds(
     scale = fit_error_scale(errors, indicators) if indicators else ErrorScale(max(float(errors.mean()), 1e-6), {})
     scores = scale.scores(indicators) if indicators else np.full(len(errors), scale.floor)
     conformal = calibrate(errors, scores, elements, coverage=coverage, clusters=stretches(frames))
-    grades = frame_grades(predictions)
-    return ForceBounds(scale, conformal, None if grades is None else calibrate_alarm(grades))
-
-
-def frame_grades(predictions: Sequence[Prediction]) -> NDArray[np.float64] | None:
-    """Return (n_frames,) the largest grade in each frame, None where the potential has no grade."""
-    found = [prediction.indicators.get("extrapolation_grade") for prediction in predictions]
-    grades = [float(np.max(each)) for each in found if each is not None]
-    return np.array(grades) if len(grades) == len(found) and grades else None
+    if "extrapolation_grade" not in indicators:
+        return ForceBounds(scale, conformal, None)
+    grades = [prediction.indicators["extrapolation_grade"] for prediction in predictions]
+    return ForceBounds(scale, conformal, calibrate_alarm(grades, [frame.symbols for frame in frames]))
 
 
 def stretches(frames: Sequence[LabelledFrame]) -> NDArray[np.intp]:

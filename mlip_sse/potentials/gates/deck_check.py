@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,8 +73,10 @@ def static_by_program(atoms: Atoms, lines: LammpsInput) -> StaticResult:
         return _read(folder, Prism(atoms.cell.array, pbc=atoms.pbc))
 
 
-def run_program(folder: Path, deck: str, limit_s: float = _LIMIT_S) -> None:
-    """Run ``lmp`` on a deck in its folder, one thread.
+def run_program(
+    folder: Path, deck: str, *, variables: Mapping[str, str] | None = None, limit_s: float = _LIMIT_S
+) -> None:
+    """Run ``lmp`` on a deck in its folder, one thread; ``variables`` replace those that the deck sets.
 
     Raises
     ------
@@ -81,6 +84,8 @@ def run_program(folder: Path, deck: str, limit_s: float = _LIMIT_S) -> None:
         When LAMMPS stops or takes longer than ``limit_s``.
     """
     command = [str(find_executable()), "-in", deck, "-log", "log.lammps", "-screen", "none", "-nocite"]
+    for name, value in (variables or {}).items():
+        command += ["-var", name, value]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(

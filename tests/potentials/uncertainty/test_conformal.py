@@ -157,11 +157,23 @@ def test_error_scale_never_falls_with_an_indicator() -> None:
 
 
 def test_alarm_flags_the_allowed_share_of_familiar_frames() -> None:
-    alarm = calibrate_alarm(np.arange(1.0, 101.0), 0.05)
-    assert (alarm.threshold, alarm.false_alarms, alarm.n_frames) == (95.0, 0.05, 100)
-    assert alarm.flags([95.0, 95.1]).tolist() == [False, True]
+    """Phosphorus is twenty times as nervous as lithium, and both have their own limit."""
+    rng = np.random.default_rng(12)
+    grades = [np.r_[rng.uniform(0.5, 2.0, 8), 20 * rng.uniform(0.5, 2.0, 2)] for _ in range(100)]
+    symbols = [("Li",) * 8 + ("P",) * 2] * 100
+    alarm = calibrate_alarm(grades, symbols, 0.05)
+    flagged = [alarm.flags(g, s) for g, s in zip(grades, symbols, strict=True)]
+    assert np.mean(flagged) == alarm.false_alarms == 0.05
+    assert alarm.limits["P"] == pytest.approx(20 * alarm.limits["Li"], rel=0.1)
+    assert alarm.flags([1.0] * 7 + [5.0, 1.0, 1.0], symbols[0])  # far below the limit of phosphorus
+    assert alarm.flags([1.01], ["Cl"])  # no validation frame had it
     assert GradeAlarm.from_dict(json.loads(json.dumps(alarm.to_dict()))) == alarm
-    assert calibrate_alarm(np.full(10, 0.3)).threshold == 1.0  # where extrapolation begins
+
+
+def test_limits_never_lie_below_one() -> None:
+    alarm = calibrate_alarm([np.full(3, 0.3)] * 10, [("Li",) * 3] * 10)
+    assert alarm.limits["Li"] == pytest.approx(1.0)
+    assert not alarm.flags([1.0], ["Li"])
 
 
 @pytest.mark.parametrize(
@@ -178,8 +190,10 @@ def test_alarm_flags_the_allowed_share_of_familiar_frames() -> None:
         (lambda: fit_error_scale([0.1], {}), "0 indicators"),
         (lambda: fit_error_scale([0.1], {"grade": [-1.0]}), "below zero"),
         (lambda: ErrorScale(0.1, {"grade": 1.0}).scores({}), "no grade"),
-        (lambda: calibrate_alarm([]), "0 grades"),
-        (lambda: calibrate_alarm([1.0], 1.0), "false alarms of 1.0"),
+        (lambda: calibrate_alarm([], []), "no grades"),
+        (lambda: calibrate_alarm([[1.0]], [["Li", "P"]]), "each of 2 atoms"),
+        (lambda: calibrate_alarm([[np.inf]], [["Li"]]), "expected a finite one"),
+        (lambda: calibrate_alarm([[1.0]], [["Li"]], 1.0), "false alarms of 1.0"),
     ],
 )
 def test_what_cannot_be_used_is_refused(call, words: str) -> None:
