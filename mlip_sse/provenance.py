@@ -10,8 +10,6 @@ from typing import Any
 
 __all__ = ["InputFile", "Provenance", "package_version", "sha256_of_file"]
 
-_CHUNK_BYTES = 1 << 20
-
 
 def package_version() -> str:
     """Return the installed version of mlip-sse, or ``"unknown"`` in an uninstalled checkout."""
@@ -23,11 +21,8 @@ def package_version() -> str:
 
 def sha256_of_file(path: str | Path) -> str:
     """Return the hexadecimal sha256 of a file's bytes, read in chunks."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    with open(path, "rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
