@@ -10,6 +10,11 @@ from mlip_sse.specs import EntrySpec, Spec
 
 __all__ = ["FittedSpec", "SplitSpec"]
 
+_DATA_EXAMPLE = {
+    "reference": {"kind": "chgnet"},
+    "structures": [{"name": "ordered", "crystal": "li6ps5cl", "md": [{"temperature_k": 600.0, "n_frames": 60}]}],
+}
+
 
 class SplitSpec(Spec):
     """How labelled frames become training, validation and test sets."""
@@ -32,7 +37,9 @@ class FittedSpec(EntrySpec):
         examples=[["Li", "P", "S"]],
     )
     data: TrainingDataSpec | None = Field(
-        None, description="frames to make where no dataset is given: start structures and what labels them"
+        None,
+        description="frames to make where no dataset is given: start structures and what labels them",
+        examples=[_DATA_EXAMPLE],
     )
     split: SplitSpec = Field(default_factory=SplitSpec, description="training, validation and test sets")
     domain: Domain = Field(description="where the potential may be used, and where it comes from")
