@@ -7,24 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.potentials.pod.close_pairs import closest_distances, pressed_pair_rows
 from mlip_sse.potentials.pod.descriptors import DescriptorEngine, FrameRows
 from mlip_sse.potentials.pod.normal_equations import EquationSums
 from mlip_sse.potentials.pod.short_range_core import core_calculator
 from mlip_sse.potentials.pod.specs import PodSpec
 
 if TYPE_CHECKING:
-    from ase import Atoms
     from ase.calculators.calculator import Calculator
 
     from mlip_sse.dataset import LabelledFrame
     from mlip_sse.potentials.uncertainty.active_set import ActiveSet
 
-__all__ = ["Environments", "Labels", "accumulate", "closest_distances", "fitted_labels", "weighted_rows"]
+__all__ = ["Environments", "Labels", "accumulate", "fitted_labels", "weighted_rows"]
 
 Labels = tuple[float, NDArray[np.float64], NDArray[np.float64] | None]
 """Energy in eV, forces (n_atoms, 3) in eV/Å, volume times stress (6,) in eV or None."""
 
-_LONGEST_CONTACT = 4.0
 _ENVIRONMENTS_AT_ONCE = 20_000
 
 
@@ -35,6 +34,8 @@ def accumulate(
     sums: EquationSums,
     environments: "Environments | None" = None,
     report: Callable[[int], None] = lambda _: None,
+    *,
+    close_pairs: bool = True,
 ) -> None:
     """Add frames to sums.
 
@@ -52,6 +53,8 @@ def accumulate(
         Takes the environments of each frame, where given.
     report
         Called with the number of frames done.
+    close_pairs
+        Whether pairs of each frame are pressed together, to teach repulsion; not for frames that validate.
 
     Raises
     ------
@@ -67,10 +70,15 @@ def accumulate(
             for done, frame in enumerate(frames, start=1):
                 atoms = frame.to_atoms()
                 rows = engine.rows(atoms, virial=frame.stress is not None and spec.weights.virial > 0)
+                design, target, weight = weighted_rows(rows, fitted_labels(frame, core), spec)
                 n_rows = {"energy": 1, "force": 3 * frame.n_atoms, "virial": 0 if rows.virial is None else 6}
+                if close_pairs and spec.core.prior > 0:
+                    pressed = pressed_pair_rows(atoms, frame.id, engine, spec.core, core)
+                    design, target = np.vstack([design, pressed[0]]), np.concatenate([target, pressed[1]])
+                    n_rows["pair"] = len(pressed[1])
                 sums.add(
                     frame.id,
-                    weighted_rows(rows, fitted_labels(frame, core), spec),
+                    (design, target, weight),
                     n_rows,
                     factor=spec.weights.groups.get(frame.group, 1.0),
                     fingerprint={
@@ -132,20 +140,6 @@ def weighted_rows(
         target.append(scale * virial)
         total += 6 * weights.virial**2
     return np.vstack(design), np.concatenate(target), total
-
-
-def closest_distances(atoms: "Atoms") -> dict[str, float]:
-    """Return the shortest distance in Å, below 4 Å, of each pair of elements, ``Li-S``, the lighter one first."""
-    from ase.data import chemical_symbols
-    from ase.neighborlist import neighbor_list
-
-    first, second, distances = neighbor_list("ijd", atoms, _LONGEST_CONTACT)
-    numbers = atoms.get_atomic_numbers()
-    keys = 1000 * np.minimum(numbers[first], numbers[second]) + np.maximum(numbers[first], numbers[second])
-    return {
-        f"{chemical_symbols[key // 1000]}-{chemical_symbols[key % 1000]}": float(distances[keys == key].min())
-        for key in np.unique(keys)
-    }
 
 
 class Environments:

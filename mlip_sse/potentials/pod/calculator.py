@@ -1,6 +1,7 @@
 """The ASE calculator of a POD potential; grade and committee are computed when they are asked for by name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -72,6 +73,7 @@ class PodCalculator(LammpsCalculator):
         committee: NDArray[np.float64],
     ) -> None:
         super().__init__(lines)
+        self._commands = lines.commands
         self._descriptors = engine
         self._active_sets = active_sets
         self._committee = committee
@@ -103,6 +105,15 @@ class PodCalculator(LammpsCalculator):
         if spread:
             self.results["energy_std"] = float((self._committee @ rows.energy).std(ddof=1))
             self.results["forces_std"] = np.std(rows.forces @ self._committee.T, axis=-1, ddof=1)
+
+    def _build(self, atoms: Atoms) -> None:
+        # pair_style pod sizes its scratch memory by the neighbours of the first atom and writes beyond it where those
+        # are one or two, so that in a dilute cell the neighbour list is made longer, which changes no result.
+        density = len(atoms) / float(atoms.get_volume())
+        radius = 1.5 * (3 * (1 + self._descriptors.fewest_neighbours) / (4 * np.pi * density)) ** (1 / 3)
+        skin = max(2.0, radius - self._descriptors.cutoff)
+        self.lines = replace(self.lines, commands=(f"neighbor {skin:.3f} bin", *self._commands))
+        super()._build(atoms)
 
     def close(self) -> None:
         """End both LAMMPS instances; the next calculation starts new ones."""

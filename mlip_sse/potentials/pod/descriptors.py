@@ -70,6 +70,7 @@ class DescriptorEngine:
         self.cutoff = spec.cutoff
         self.n_descriptors = n_descriptors(spec, len(self.elements))
         self.n_columns = len(self.elements) * (1 + self.n_descriptors)
+        self.fewest_neighbours = _fewest_neighbours(spec, len(self.elements), self.n_descriptors)
         self._folder = tempfile.TemporaryDirectory(prefix="mlip-sse-pod-")
         folder = Path(self._folder.name)
         (folder / "parameters.pod").write_text(parameters_text(spec, self.elements), encoding="ascii")
@@ -215,3 +216,11 @@ class DescriptorEngine:
             f"change_box all x final 0 {cell[0, 0]:.17g} y final 0 {cell[1, 1]:.17g} z final 0 {cell[2, 2]:.17g} "
             f"xy final {cell[1, 0]:.17g} xz final {cell[2, 0]:.17g} yz final {cell[2, 1]:.17g} remap units box"
         )
+
+
+def _fewest_neighbours(spec: PodSpec, n_elements: int, n_descriptors: int) -> int:
+    """Return how many neighbours the first atom must have for the scratch memory of `pair_style pod` to suffice."""
+    degree = spec.three_body.angular
+    n_harmonics = (degree + 1) * (degree + 2) * (degree + 3) // 6
+    needed = n_descriptors + n_elements * n_harmonics * spec.three_body.radial
+    return -(-needed // (3 * n_descriptors))

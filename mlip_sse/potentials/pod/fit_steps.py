@@ -67,7 +67,9 @@ class Fit:
         environments = Environments()
         equations = self._train(environments)
         held_out = EquationSums(self._empty(0))
-        accumulate(self.validation, self.recipe, self.elements, held_out, report=self._report_validation)
+        accumulate(
+            self.validation, self.recipe, self.elements, held_out, report=self._report_validation, close_pairs=False
+        )
         validation = held_out.equations()
         self.progress(0.97, "solving")
         solution = solve_equations(self.recipe, equations, validation)

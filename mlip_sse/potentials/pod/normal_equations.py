@@ -28,7 +28,7 @@ from mlip_sse.errors import FormatError, InputError
 __all__ = ["EquationSums", "NormalEquations", "poisson_counts", "require_one_basis"]
 
 _FORMAT = 1
-_KINDS = ("energy", "force", "virial")
+_KINDS = ("energy", "force", "virial", "pair")
 
 
 def poisson_counts(frame_id: str, n_members: int) -> NDArray[np.int64]:
@@ -64,7 +64,7 @@ class NormalEquations:
     weight
         (1 + n_members,): sum of the squared weights of all rows.
     n_rows
-        How many rows of each kind: energy, force, virial.
+        How many rows of each kind: energy, force, virial, and pairs pressed together.
     frames
         Ids of the frames, each once, sorted.
     fingerprints
@@ -271,7 +271,7 @@ class EquationSums:
                 self._moment[place] += (count * factor) * moment
                 self._square[place] += count * factor * square
                 self._weight[place] += count * factor * weight
-        self._n_rows = {kind: number + n_rows[kind] for kind, number in self._n_rows.items()}
+        self._n_rows = {kind: number + n_rows.get(kind, 0) for kind, number in self._n_rows.items()}
         self._frames.add(frame_id)
         self._closest = _smaller(self._closest, closest or {})
 

@@ -305,7 +305,7 @@ class PodPotential(FittedPotential):
         environments = Environments(embed_active_sets(self.active_sets, recipe, self.elements, elements))
         accumulate(frames, recipe, elements, sums, environments)
         held_out = EquationSums(embed_equations(self.validation_equations, recipe, elements), mixed)
-        accumulate(validation, recipe, elements, held_out)
+        accumulate(validation, recipe, elements, held_out, close_pairs=False)
         equations, held = sums.equations(), held_out.equations()
         solution = solve_equations(recipe, equations, held)
         return self.from_solution(recipe, self.card.name, solution, environments.active_sets(), equations, held)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.potentials.pod.accumulate import Environments
+from mlip_sse.potentials.pod.close_pairs import lone_pair_rows
 from mlip_sse.potentials.pod.columns import column_names, embedding
 from mlip_sse.potentials.pod.normal_equations import NormalEquations
 from mlip_sse.potentials.pod.ridge import Choice, choose_penalty, solve
@@ -39,7 +40,7 @@ class Solution:
 
 
 def solve_equations(spec: PodSpec, equations: NormalEquations, validation: NormalEquations) -> Solution:
-    """Solve for the coefficients of the fit and of each member, all at the same penalty.
+    """Solve for the coefficients of the fit and of each member, all at the same penalty and with the same lone pairs.
 
     Parameters
     ----------
@@ -50,11 +51,13 @@ def solve_equations(spec: PodSpec, equations: NormalEquations, validation: Norma
     validation
         Of the frames that choose the penalty; may be empty where the recipe gives one penalty.
     """
+    grams, moments = equations.gram, equations.moment
+    if spec.core.prior > 0:
+        rows, labels = lone_pair_rows(spec, equations.elements, equations.closest)
+        grams, moments = grams + rows.T @ rows, moments + rows.T @ labels
     held_out = (validation.gram[0], validation.moment[0], float(validation.square[0]), float(validation.weight[0]))
-    choice = choose_penalty(equations.gram[0], equations.moment[0], held_out, spec.regularisations)
-    solved = [
-        solve(gram, moment, choice.penalty) for gram, moment in zip(equations.gram, equations.moment, strict=True)
-    ]
+    choice = choose_penalty(grams[0], moments[0], held_out, spec.regularisations)
+    solved = [solve(gram, moment, choice.penalty) for gram, moment in zip(grams, moments, strict=True)]
     return Solution(solved[0], np.array(solved[1:]).reshape(-1, equations.n_columns), choice)
 
 
@@ -93,8 +96,3 @@ def merge_environments(first: "Mapping[str, ActiveSet]", second: "Mapping[str, A
     for element, found in second.items():
         environments.add([element] * found.rank, found.rows)
     return environments.active_sets()
-
-
-def described(choice: Choice) -> dict[str, Any]:
-    """Return what the card says of the penalty."""
-    return {"penalty": choice.penalty, "why": choice.describe()}

@@ -38,11 +38,14 @@ class CoreSpec(Spec):
     """A repulsion at short range, from `pair_style zbl`, that the fit is made on top of."""
 
     style: Literal["zbl", "none"] = Field("zbl", description="zbl: universal screened nuclear repulsion; none: no core")
-    inner: float = Field(1.0, gt=0, description="in Å: where the switch to zero begins")
-    outer: float = Field(2.0, gt=0, description="in Å: where the repulsion is zero")
+    inner: float = Field(1.5, gt=0, description="in Å: where the switch to zero begins")
+    outer: float = Field(3.0, gt=0, description="in Å: where the repulsion is zero")
     prior: float = Field(
-        1e-2, ge=0, description="weight of the rows that keep the fitted part from attracting at short range; 0: none"
+        0.2,
+        ge=0,
+        description="weight of rows that ask pairs pressed together for repulsion; 0: no such rows, no safety",
     )
+    pairs: int = Field(6, ge=0, le=100, description="how many pairs of each training frame are pressed together")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -63,7 +66,12 @@ class PodSpec(FittedSpec):
     inner_cutoff: float = Field(0.5, ge=0, le=3, description="in Å: where the radial functions begin (LAMMPS: rin)")
     cutoff: float = Field(5.0, gt=0, le=12, description="in Å: where the descriptors end")
     bessel_degree: int = Field(4, ge=1, le=10, description="degree of the Bessel part of the radial functions")
-    inverse_degree: int = Field(6, ge=1, le=16, description="degree of the inverse powers in the radial functions")
+    inverse_degree: int = Field(
+        3,
+        ge=1,
+        le=16,
+        description="highest inverse power of the radial functions; beyond 3 they run wild at short range",
+    )
     two_body: int = Field(6, ge=1, le=30, description="number of radial functions of the two-body part")
     three_body: ManyBodySpec = Field(ManyBodySpec(radial=5, angular=4), description="three-body part")
     four_body: ManyBodySpec = Field(ManyBodySpec(), description="four-body part")
@@ -123,7 +131,9 @@ class PodSpec(FittedSpec):
             },
             "weights": [weights.energy, weights.force, weights.virial],
             "committee": self.committee,
-            "core": ["none"] if self.core.style == "none" else [self.core.style, self.core.inner, self.core.outer],
+            "core": self.core.model_dump(
+                mode="json", exclude={"inner", "outer"} if self.core.style == "none" else None
+            ),
         }
 
 
