@@ -13,9 +13,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from mlip_sse.errors import InputError, RunError
+from mlip_sse.potentials.contract import Potential
 
-__all__ = ["ExternalForce", "attach_external_force"]
+__all__ = ["ExternalForce", "attach_external_force", "give_to_lammps"]
 
+_PLUGIN_STYLES = ("nequip", "allegro")  # families whose pair style has the same name
 _FIX = "mlip_sse_external"
 _VIRIAL_ORDER = [0, 1, 2, 5, 4, 3]  # ASE counts xx yy zz yz xz xy, LAMMPS xx yy zz xy xz yz
 _NO_INTERACTION_A = 1.0  # cutoff of the pair style that stands in: LAMMPS wants one
@@ -128,3 +130,28 @@ def attach_external_force(engine: Any, calculator: Calculator, elements: Sequenc
         stacklevel=2,
     )
     return force
+
+
+def give_to_lammps(engine: Any, potential: Potential, elements: Sequence[str] | None = None) -> ExternalForce | None:
+    """Let a potential drive a LAMMPS of this process: by its pair style, or through fix external where that is missing.
+
+    Parameters
+    ----------
+    engine
+        A ``lammps.lammps`` in units ``metal`` with its box and masses.
+    potential
+        Of any family.
+    elements
+        Chemical symbols of the atom types 1, 2, …; None: the potential's own order.
+
+    Returns
+    -------
+    ExternalForce or None
+        What answers LAMMPS where the pair style was never compiled; then there was a warning.
+    """
+    if potential.family in _PLUGIN_STYLES and not engine.has_style("pair", potential.family):
+        return attach_external_force(engine, potential.calculator(), elements or potential.card.elements)
+    lines = potential.lammps(elements)
+    paths = {path.name: str(path) for path in lines.files}
+    engine.commands_list([" ".join(paths.get(word, word) for word in line.split()) for line in lines.commands])
+    return None

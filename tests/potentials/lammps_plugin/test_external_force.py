@@ -9,7 +9,8 @@ from ase.calculators.lj import LennardJones
 
 from mlip_sse.errors import InputError, RunError
 from mlip_sse.potentials.lammps_install import open_library
-from mlip_sse.potentials.lammps_plugin.external_force import attach_external_force
+from mlip_sse.potentials.lammps_pair import LammpsPairPotential
+from mlip_sse.potentials.lammps_plugin.external_force import attach_external_force, give_to_lammps
 
 pytestmark = [pytest.mark.usefixtures("lammps"), pytest.mark.filterwarnings("ignore:LAMMPS evaluates the potential")]
 
@@ -132,3 +133,40 @@ def test_more_than_one_rank_is_refused():
 
     with pytest.raises(InputError, match="one MPI rank, found 2: compile the pair style"):
         attach_external_force(TwoRanks(), argon(), ["Ar"])
+
+
+class Allegro:
+    """A potential whose pair style LAMMPS does not have, and which cannot even write its file without a compiler."""
+
+    family = "allegro"
+
+    def calculator(self):
+        return argon()
+
+    def lammps(self, elements=None):
+        raise RunError("found no C++ compiler")
+
+
+def test_a_potential_whose_pair_style_was_not_compiled_goes_through_fix_external(start, monkeypatch):
+    atoms = sheared()
+    engine, _ = start(atoms)
+    monkeypatch.setattr(engine, "has_style", lambda category, name: False)
+    with pytest.warns(UserWarning, match="fix external"):
+        force = give_to_lammps(engine, Allegro(), ["Ar", "Kr"])
+    engine.command("run 0")
+    force.raise_failure()
+    assert engine.get_thermo("pe") == pytest.approx(argon().get_potential_energy(atoms), abs=1e-10)
+
+
+def test_a_potential_whose_pair_style_is_there_gets_it(start, licl):
+    atoms = bulk("LiCl", "rocksalt", a=5.2, cubic=True).repeat(2)
+    atoms.symbols = ["Ar" if symbol == "Li" else "Kr" for symbol in atoms.get_chemical_symbols()]
+    engine, _ = start(atoms)
+    born = licl.recipe.model_copy(
+        update={"pair_style": "born", "pair_arguments": (8.0,), "charges_e": {}, "kspace": None}
+    )
+    potential = LammpsPairPotential(born, "uncharged")
+    assert give_to_lammps(engine, potential, ["Li", "Cl"]) is None
+    engine.command("run 0")
+    atoms.symbols = ["Li" if symbol == "Ar" else "Cl" for symbol in atoms.get_chemical_symbols()]
+    assert engine.get_thermo("pe") == pytest.approx(potential.calculator().get_potential_energy(atoms), rel=1e-12)
