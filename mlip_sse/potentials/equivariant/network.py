@@ -79,11 +79,12 @@ def builder_arguments(
         "per_type_energy_scales": dict(zip(elements, network.energy_scales, strict=True)),
         **architecture.arguments(recipe),
     }
-    if recipe.core == "zbl":
+    if recipe.core.style == "zbl":
         arguments["pair_potential"] = {
-            "_target_": "nequip.nn.pair_potential.ZBL",
-            "units": "metal",
+            "_target_": "mlip_sse.potentials.equivariant.core.ShortRangeCore",
             "chemical_species": elements,
+            "inner": recipe.core.inner,
+            "outer": recipe.core.outer,
         }
     return arguments
 
@@ -142,7 +143,10 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+            weights = {key: archive[key] for key in archive.files}
+        if not all(isinstance(value, np.ndarray) for value in weights.values()):
+            raise ValueError("a member is no array")
+        return weights
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise FormatError(

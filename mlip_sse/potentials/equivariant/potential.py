@@ -247,7 +247,7 @@ class EquivariantPotential(FittedPotential):
             name: hashlib.sha256(files[name]).hexdigest() for name in (NETWORK_FILE, _weight_names(self.recipe)[0])
         }
         builder = self.architecture.arguments(self.recipe)
-        digests["recipe"] = repr([builder, self.recipe.cutoff, self.recipe.core, self.recipe.precision])
+        digests["recipe"] = repr([builder, self.recipe.cutoff, self.recipe.core.model_dump(), self.recipe.precision])
         return compiled_path(digests, target, device)
 
 

@@ -1,21 +1,35 @@
 """What the recipes of NequIP and Allegro share: cutoff, core, committee and how the network is trained."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlip_sse.potentials.fit_specs import FittedSpec
 from mlip_sse.specs import Spec
 
-__all__ = ["EquivariantSpec", "LossWeights", "TrainingSpec"]
+__all__ = ["CoreSpec", "EquivariantSpec", "LossWeights", "TrainingSpec"]
 
 
 class LossWeights(Spec):
     """What an error of each kind weighs in the loss."""
 
-    force: float = Field(1.0, gt=0, description="of a force component in eV/Å")
+    force: float = Field(1.0, gt=0, description="of the length of a force's error in eV/Å")
     energy: float = Field(1.0, ge=0, description="of an energy in eV/atom; 0 leaves the energy out")
     stress: float = Field(10.0, ge=0, description="of a stress component in eV/Å³; 0 leaves the stress out")
+
+
+class CoreSpec(Spec):
+    """A repulsion at short range that does not depend on the data."""
+
+    style: Literal["zbl", "none"] = Field("zbl", description="zbl: universal screened nuclear repulsion; none: no core")
+    inner: float = Field(1.0, gt=0, description="in Å: where the switch to zero begins")
+    outer: float = Field(2.0, gt=0, description="in Å: where the repulsion is zero, best below the shortest bonds")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.inner < self.outer:
+            raise ValueError(f"found inner {self.inner:g} and outer {self.outer:g} Å, expected inner < outer")
+        return self
 
 
 class TrainingSpec(Spec):
@@ -36,9 +50,6 @@ class TrainingSpec(Spec):
     patience: int = Field(
         100, ge=1, description="epochs without a better force error on the validation frames before training stops"
     )
-    huber_ev_a: float = Field(
-        0.01, gt=0, description="force error in eV/Å up to which the loss is quadratic; it is linear from there on"
-    )
     weights: LossWeights = Field(default_factory=LossWeights, description="of energy, force and stress in the loss")
     compile: bool = Field(
         False, description="compile the training step (needs a C++ compiler): a minute first, then about twice as fast"
@@ -53,9 +64,7 @@ class EquivariantSpec(FittedSpec):
     cutoff: float = Field(5.0, ge=2, le=12, description="in Å: how far an atom sees its neighbours")
     n_bessels: int = Field(8, ge=1, le=64, description="number of radial functions")
     cutoff_power: int = Field(6, ge=2, le=48, description="power of the polynomial that ends the radial functions")
-    core: Literal["zbl", "none"] = Field(
-        "zbl", description="zbl: universal screened nuclear repulsion is part of the network's energy; none: no core"
-    )
+    core: CoreSpec = Field(default_factory=CoreSpec, description="repulsion at short range, part of the energy")
     precision: Literal["float32", "float64"] = Field("float32", description="of the network's numbers")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of the first network; those of a committee count up from it")
     committee: int = Field(
@@ -69,6 +78,12 @@ class EquivariantSpec(FittedSpec):
         if elements is not None and len(set(elements)) != len(elements):
             raise ValueError(f"found one twice in {', '.join(elements)}, expected each element once")
         return elements
+
+    @model_validator(mode="after")
+    def _core_within_the_cutoff(self) -> Self:
+        if self.core.style != "none" and self.core.outer > self.cutoff:
+            raise ValueError(f"core: found outer {self.core.outer:g} Å, expected at most the cutoff {self.cutoff:g} Å")
+        return self
 
     @property
     def seeds(self) -> tuple[int, ...]:

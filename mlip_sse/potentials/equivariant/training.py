@@ -40,12 +40,13 @@ from mlip_sse.potentials.equivariant.training_frames import (
     force_sizes,
     write_frames,
 )
-from mlip_sse.potentials.equivariant.watch import BEST_FILE, CHECKPOINT_FILE, make_watch, write_whole
+from mlip_sse.potentials.equivariant.watch import BEST_FILE, CHECKPOINT_FILE, WATCH, make_watch, write_whole
 
 __all__ = ["NETWORK_FILE", "Trained", "train"]
 
 NETWORK_FILE = "network.json"
 _FILES = ("train.extxyz", "validation.extxyz")
+_DATA_STATE = "NequIPDataModule"
 _SMALLEST_SCALE = 1e-3  # eV: where the training forces vanish
 
 
@@ -132,8 +133,8 @@ def _digest(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _checkpoint_to_resume(folder: Path, digest: str) -> Path | None:
-    """Return the checkpoint of a killed training after a look into it, never running what it may hold.
+def _checkpoint_to_resume(folder: Path, digest: str) -> dict[str, Any] | None:
+    """Return the checkpoint of a killed training, None where there is none; what it may hold is never run.
 
     Raises
     ------
@@ -148,10 +149,9 @@ def _checkpoint_to_resume(folder: Path, digest: str) -> Path | None:
     again = f"delete {folder} to train anew"
     try:
         with quiet(None):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        watches = [state for name, state in content["callbacks"].items() if name.startswith("Watch")]
-        origin = watches[0]["origin"]
-        versions, trained = origin["versions"], origin["digest"]
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        origin = content["callbacks"][WATCH]["origin"]
+        versions, trained, _ = origin["versions"], origin["digest"], content[_DATA_STATE]
     except Exception as error:  # torch raises many kinds on a damaged or hostile file
         reason = " ".join(str(error).split())[:100]
         raise FormatError(
@@ -161,7 +161,7 @@ def _checkpoint_to_resume(folder: Path, digest: str) -> Path | None:
     require_versions(versions, str(path), PACKAGES)
     if trained != digest or origin["format"] != FORMAT:
         raise FormatError(f"{path}: found the checkpoint of another training, expected that of its folder: {again}")
-    return path
+    return content
 
 
 def _run(
@@ -172,7 +172,7 @@ def _run(
     seed: int,
     folder: Path,
     digest: str,
-    checkpoint: Path | None,
+    checkpoint: dict[str, Any] | None,
     report: Callable[[float, str], None] | None,
 ) -> NetworkFile:
     import lightning
@@ -218,7 +218,11 @@ def _run(
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if checkpoint is not None:
+        # Lightning restores the data module after its generators were made, too late for the order of the frames.
+        data.load_state_dict(checkpoint[_DATA_STATE])
+    resume = None if checkpoint is None else folder / CHECKPOINT_FILE
+    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     return network
 
 
@@ -231,7 +235,7 @@ def _measure(
     data.teardown("fit")
     n_neighbours = sum(each["edge_index"].shape[1] for each in loaded) / sum(frame.n_atoms for frame in frames)
     energies, forces = np.array([frame.energy for frame in frames]), [frame.forces for frame in frames]
-    if recipe.core == "zbl":
+    if recipe.core.style == "zbl":
         model = _core(elements, recipe)
         found = [model(each.copy()) for each in loaded]
         energies = energies - np.array([float(each["total_energy"].sum()) for each in found])
@@ -248,49 +252,45 @@ def _measure(
 
 
 def _core(elements: tuple[str, ...], recipe: EquivariantSpec) -> Any:
-    """Return the short-range core alone, as nequip builds it."""
-    from nequip.model.pair_potential import ZBLPairPotential
+    """Return the short-range core alone."""
+    from mlip_sse.potentials.equivariant.core import CoreOnly
 
-    return ZBLPairPotential(
+    core = recipe.core
+    return CoreOnly(
         seed=0,
         model_dtype="float64",
-        type_names=list(elements),
-        chemical_species=list(elements),
-        r_max=recipe.cutoff,
-        units="metal",
         compile_mode="eager",
+        type_names=list(elements),
+        r_max=recipe.cutoff,
+        inner=core.inner,
+        outer=core.outer,
     )
 
 
 def _loss(settings: TrainingSpec, with_stress: bool) -> dict[str, Any]:
-    """Huber losses L = Σ w δ_f/δ h_δ(error) of force components, energies per atom and stress components.
-
-    h is quadratic up to δ (a tenth of that of the forces for energy and stress) and linear from there on with slope δ,
-    which the factor evens out: past the first epochs a weight is what one eV/Å, eV/atom or eV/Å³ of error counts.
-    """
-    weights, delta = settings.weights, settings.huber_ev_a
-    small = {"_target_": "nequip.train.HuberLoss", "delta": delta / 10}
+    """Return L = w_f ⟨|ΔF|⟩ + w_e ⟨|ΔE/n|⟩ + w_s ⟨|Δσ|⟩, divided by the sum of the weights."""
+    weights = settings.weights
     terms = [
-        _term("forces", "forces", weights.force, {"_target_": "nequip.train.HuberLoss", "delta": delta}),
-        _term("energy", _PER_ATOM_ENERGY, 10 * weights.energy, small),
+        _term("forces", "forces", weights.force, {"_target_": "mlip_sse.potentials.equivariant.loss.MeanVectorLength"}),
+        _term("energy", _PER_ATOM_ENERGY, weights.energy, _MAE),
     ]
     if with_stress:
-        terms.append({**_term("stress", "stress", 10 * weights.stress, small), "ignore_nan": True})
+        terms.append({**_term("stress", "stress", weights.stress, _MAE), "ignore_nan": True})
     return {"_target_": "nequip.train.MetricsManager", "metrics": [term for term in terms if term["coeff"] > 0]}
 
 
 def _metrics(with_stress: bool) -> dict[str, Any]:
     """Return what is measured after each epoch; ``weighted_sum`` needs a coefficient, which stands on the forces."""
-    mae = {"_target_": "nequip.train.MeanAbsoluteError"}
     terms = [
-        _term("forces_mae", "forces", 1.0, mae),
-        _term("per_atom_energy_mae", _PER_ATOM_ENERGY, None, mae),
+        _term("forces_mae", "forces", 1.0, _MAE),
+        _term("per_atom_energy_mae", _PER_ATOM_ENERGY, None, _MAE),
     ]
     if with_stress:
-        terms.append({**_term("stress_mae", "stress", None, mae), "ignore_nan": True})
+        terms.append({**_term("stress_mae", "stress", None, _MAE), "ignore_nan": True})
     return {"_target_": "nequip.train.MetricsManager", "metrics": terms}
 
 
+_MAE = {"_target_": "nequip.train.MeanAbsoluteError"}
 _PER_ATOM_ENERGY = {"_target_": "nequip.data.PerAtomModifier", "field": "total_energy"}
 
 

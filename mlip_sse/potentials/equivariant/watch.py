@@ -16,11 +16,17 @@ import numpy as np
 
 from mlip_sse.potentials.equivariant.network import weights_bytes
 
-__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "CURVE_FILE", "make_watch", "write_whole"]
+__all__ = ["BEST_FILE", "CHECKPOINT_FILE", "CURVE_FILE", "WATCH", "make_watch", "write_whole"]
 
 CHECKPOINT_FILE = "last.ckpt"
 BEST_FILE = "best.npz"
 CURVE_FILE = "learning_curve.csv"
+WATCH = "Watch"
+"""The key of this callback's state in a checkpoint."""
+
+_SMALLEST_GAIN = 1e-3
+"""Share of the error; a smaller gain does not put off early stopping."""
+
 _COLUMNS = (
     "epoch",
     "cpu_s",
@@ -61,16 +67,23 @@ def make_watch(
 
         def __init__(self) -> None:
             self.rows: list[list[float]] = []
-            self.best: tuple[int, float] = (-1, float("inf"))
+            self.best = float("inf")
+            self.gain: tuple[int, float] = (-1, float("inf"))  # the last epoch that got better by more than nothing
             self.cpu_before = 0.0
             self.cpu_start = time.process_time()
 
+        @property
+        def state_key(self) -> str:
+            return WATCH
+
         def state_dict(self) -> dict[str, Any]:
-            return {"rows": self.rows, "best": list(self.best), "cpu_s": self.cpu_s, "origin": dict(origin)}
+            kept = {"rows": self.rows, "best": self.best, "gain": list(self.gain)}
+            return {**kept, "cpu_s": self.cpu_s, "origin": dict(origin)}
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             self.rows = [list(row) for row in state_dict["rows"]]
-            self.best = (int(state_dict["best"][0]), float(state_dict["best"][1]))
+            self.best = float(state_dict["best"])
+            self.gain = (int(state_dict["gain"][0]), float(state_dict["gain"][1]))
             self.cpu_before, self.cpu_start = float(state_dict["cpu_s"]), time.process_time()
 
         @property
@@ -80,8 +93,10 @@ def make_watch(
         def on_validation_end(self, trainer: Any, module: Any) -> None:
             # Lightning calls this before the module swaps its running weights back: the model holds the average.
             force_error = _metric(trainer, "val0_epoch/forces_mae")
-            if not trainer.sanity_checking and force_error < self.best[1]:
-                self.best = (trainer.current_epoch, force_error)
+            if force_error < (1 - _SMALLEST_GAIN) * self.gain[1]:
+                self.gain = (trainer.current_epoch, force_error)
+            if force_error < self.best:
+                self.best = force_error
                 state = module.model["sole_model"].state_dict()
                 weights = {name: np.array(value.detach().cpu().numpy()) for name, value in state.items()}
                 write_whole(folder / BEST_FILE, weights_bytes(weights))
@@ -91,10 +106,10 @@ def make_watch(
             energy_error = _metric(trainer, "val0_epoch/per_atom_energy_mae")
             epoch = trainer.current_epoch + 1
             rate = float(trainer.optimizers[0].param_groups[0]["lr"])
-            trained = _metric(trainer, "train_metric_epoch/forces_mae")
+            trained = float(module.train_metrics["forces_mae"].compute())
             row = [epoch, round(self.cpu_s, 2), rate, 1e3 * trained, 1e3 * force_error, 1e3 * energy_error]
             self.rows.append([float(value) for value in row])
-            if trainer.current_epoch - self.best[0] >= patience:
+            if trainer.current_epoch - self.gain[0] >= patience:
                 trainer.should_stop = True
             _write_curve(folder / CURVE_FILE, self.rows)
             part = folder / f".part-{CHECKPOINT_FILE}"
