@@ -5,7 +5,9 @@ the strain, so that the virial rows are central differences of `compute pod/atom
 keep LAMMPS' triangular cell; at 1e-4 their relative error stays below 1e-6.
 """
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +73,8 @@ class DescriptorEngine:
         self.n_descriptors = n_descriptors(spec, len(self.elements))
         self.n_columns = len(self.elements) * (1 + self.n_descriptors)
         self.fewest_neighbours = _fewest_neighbours(spec, len(self.elements), self.n_descriptors)
-        self._folder = tempfile.TemporaryDirectory(prefix="mlip-sse-pod-")
-        folder = Path(self._folder.name)
+        folder = Path(tempfile.mkdtemp(prefix="mlip-sse-pod-"))
+        self._clean_up = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         (folder / "parameters.pod").write_text(parameters_text(spec, self.elements), encoding="ascii")
         (folder / "zeros.pod").write_text(coefficients_text(np.zeros(self.n_columns)), encoding="ascii")
         self._files = f"{folder}/parameters.pod {folder}/zeros.pod {' '.join(self.elements)}"
@@ -124,7 +126,7 @@ class DescriptorEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        self._folder.cleanup()
+        self._clean_up()
 
     def _build(self, atoms: "Atoms") -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Give LAMMPS the structure; return the rotation into its axes and the element of each atom."""

@@ -1,5 +1,7 @@
 """A fitted POD potential: coefficients for `pair_style pod`, and the sums from which more frames or experts go on."""
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -344,7 +346,7 @@ class PodPotential(FittedPotential):
         """Return a folder that holds the files of the pair style for types in this order."""
         if order == self.elements and self._folder is not None:
             return self._folder
-        folder = Path(self._temporary.name) / "-".join(order)
+        folder = self._temporary / "-".join(order)
         if not folder.is_dir():
             # LAMMPS numbers the elements as they appear and never reads their names, so that each order has own files.
             coefficients = self.coefficients[embedding(self.recipe, order, self.elements)]
@@ -354,8 +356,11 @@ class PodPotential(FittedPotential):
         return folder
 
     @cached_property
-    def _temporary(self) -> "tempfile.TemporaryDirectory[str]":
-        return tempfile.TemporaryDirectory(prefix="mlip-sse-pod-")
+    def _temporary(self) -> Path:
+        # Calculators and deck lines name files in it and may outlive the potential: it goes with the process.
+        folder = Path(tempfile.mkdtemp(prefix="mlip-sse-pod-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
 
 def _one_fingerprint(equations: NormalEquations) -> dict[str, Any]:
