@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal, Self
@@ -69,11 +71,13 @@ class Lane(Executor):
             if self._pool is None:
                 self._start()
             pool = self._pool
-        future: Future[Any] = (
-            pool.submit(fn, *args, **kwargs)
-            if self._budget is None
-            else pool.submit(_with_cores, self._budget, self._cores_per_task, fn, args, kwargs)
-        )
+        future: Future[Any] = Future()
+        if self._budget is None:
+            future.set_running_or_notify_cancel()  # what a scheduler has is not taken back
+            inner = pool.submit(fn, *args, **kwargs)
+        else:
+            inner = pool.submit(_with_cores, self._budget, self._cores_per_task, _Call(future, fn, args, kwargs))
+        inner.add_done_callback(partial(_hand_over, future))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -114,9 +118,30 @@ class Lane(Executor):
         self._pool = ParslPoolExecutor(dfk=self._kernel, executors=[self.name])
 
 
-def _with_cores(budget: CoreBudget, n_cores: int, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+@dataclass(frozen=True)
+class _Call:
+    """A call and the future of its answer, in one object: Parsl waits for futures that it is given as arguments."""
+
+    future: Future[Any]
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _with_cores(budget: CoreBudget, n_cores: int, call: _Call) -> Any:
     with budget.held(n_cores):
-        return fn(*args, **kwargs)
+        return call.fn(*call.args, **call.kwargs) if call.future.set_running_or_notify_cancel() else None
+
+
+def _hand_over(future: Future[Any], inner: Future[Any]) -> None:
+    """Give the answer of a future of Parsl, which cannot be cancelled, to one of the standard library."""
+    if future.cancelled():
+        return
+    error = inner.exception()
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(inner.result())
 
 
 class Engine:

@@ -206,8 +206,7 @@ class _Batch:
         """Stop what is queued and what runs, and wait until it has."""
         request_stop(self._stop_file)
         for future in self._pending:
-            with suppress(NotImplementedError):  # Parsl cannot; its tasks see the stop file
-                future.cancel()
+            future.cancel()  # what does not let itself be cancelled sees the stop file
         deadline = time.monotonic() + _STOPS_WITHIN_S
         left = [future for future in self._pending if not future.done()]
         with suppress(KeyboardInterrupt):  # the second Ctrl-C is for the impatient

@@ -169,6 +169,11 @@ class TaskFolder:
         self._write(ERROR_FILE, {"error": reason, "kind": kind, "attempts": failure.attempts})
         return failure
 
+    def clear_halves(self) -> None:
+        """Remove what writers of a result left that were killed; only for who holds the lock."""
+        for half in self.path.glob(f".{RESULT_FILE}.*.part"):
+            half.unlink(missing_ok=True)
+
     def forget_failure(self) -> None:
         """Let the task be tried again, as if it never had been."""
         with suppress(FileNotFoundError):

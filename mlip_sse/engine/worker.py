@@ -81,6 +81,7 @@ def _do(task: "TaskFolder", run: "Run", say: Callable[[str], None]) -> str:
         say("starts")
         if task.is_done:  # another process was faster
             return "done"
+        task.clear_halves()
         os.chdir(task.path)
         log = os.open(LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(log, 1)

@@ -111,6 +111,7 @@ class WorkerProcess:
     def exit_in_words(self) -> str:
         """Wait until it has ended, and say how it went."""
         code = self._wait()
+        code = code if code >= 0 else 128 - code  # the keeper itself was killed, and its worker with it
         if code > 128 and code - 128 in set(signal.Signals):
             return f"died of {signal.Signals(code - 128).name}"
         return f"left with exit code {code}"

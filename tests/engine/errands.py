@@ -84,7 +84,12 @@ def not_plain(inputs, folder):
     return {"object": object()}
 
 
+def long(inputs, folder):
+    """Return more than a small disk holds."""
+    return {"numbers": list(range(50000))}
+
+
 DEEDS = {
     deed.__name__: deed
-    for deed in (square, fail, refuse, crash, leave, hang, hang_in_c, nonsense, fill_disk, fail_once, not_plain)
+    for deed in (square, fail, refuse, crash, leave, hang, hang_in_c, nonsense, fill_disk, fail_once, not_plain, long)
 }
