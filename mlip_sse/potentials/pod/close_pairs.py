@@ -33,7 +33,7 @@ PairRows = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weighted rows (n_rows, n_columns) and weighted labels (n_rows,) in eV/Å."""
 
 _FORCE, _DECAY = 1.0, 0.3  # eV/Å at contact; Å, the steepness of closed shells
-_NEAREST, _FARTHEST = 0.5, 0.85  # of the contact distance
+_NEAREST, _FARTHEST = 0.5, 0.97  # of the contact distance; at 0.85 Li3PS4-like MD still fell between 0.85 and 1
 _LONE_RATIOS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _LONE_WEIGHT = 1.0
 _TOUCHING = 1.15  # of the covalent radii

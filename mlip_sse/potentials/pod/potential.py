@@ -267,8 +267,16 @@ class PodPotential(FittedPotential):
         from mlip_sse.potentials.pod.calculator import PodCalculator
         from mlip_sse.potentials.pod.descriptors import DescriptorEngine
 
-        lines = self._lines(self.elements, (f'"{self._files_folder(self.elements)}/', '"'))
+        lines = self._lines(self.elements, self._quotes(self.elements))
         return PodCalculator(lines, DescriptorEngine(self.recipe, self.elements), self.active_sets, self.committee)
+
+    def quoted_files(self) -> str:
+        """Return the two files of the pair style as a deck in this process may name them, elements by atomic number."""
+        before, after = self._quotes(self.elements)
+        return f"{before}{PARAMETERS_FILE}{after} {before}{COEFFICIENTS_FILE}{after}"
+
+    def _quotes(self, order: tuple[str, ...]) -> tuple[str, str]:
+        return f'"{self._files_folder(order)}/', '"'
 
     def descriptors(self, atoms: "Atoms") -> NDArray[np.float64]:
         """Return the descriptors of each atom, (n_atoms, n_descriptors)."""
