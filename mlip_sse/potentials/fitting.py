@@ -78,7 +78,11 @@ def fit(
     """
     spec, name = _recipe(recipe, Path(folder))
     wanted = _known_gates(gates)
-    say = progress or (lambda share, line: None)
+
+    def say(share: float, line: str) -> None:
+        if progress is not None:
+            progress(round(min(share, 1.0), 6), line)
+
     split = _split(spec, data, Path(folder), lambda share, line: say(_SHARES["data"] * share, line))
     _require_consistent(spec, split)
     job = _Job(spec, name, split, Path(folder), say)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 
 from mlip_sse.errors import MlipSseError
@@ -114,8 +113,9 @@ def _start(potential: Potential, structure: Atoms, kelvin: float) -> Atoms:
     while len(atoms) < _FEWEST_ATOMS:  # a small cell fluctuates too much to show a drift
         atoms = atoms.repeat(tuple(2 if axis == atoms.cell.lengths().argmin() else 1 for axis in range(3)))
     atoms.calc = potential.calculator()
-    MaxwellBoltzmannDistribution(atoms, temperature_K=kelvin, rng=np.random.default_rng(_SEED))
-    Stationary(atoms)
+    spread = np.sqrt(atoms.get_masses() * units.kB * kelvin)[:, None]
+    momenta = spread * np.random.default_rng(_SEED).normal(size=(len(atoms), 3))
+    atoms.set_momenta(momenta - momenta.mean(axis=0))
     return atoms
 
 
