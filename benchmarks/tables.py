@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.read_cases import FILES
 from benchmarks.registry import GROUPS, OURS, Case
 
-__all__ = ["Row", "table"]
+__all__ = ["Row", "aligned", "table"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def table(group: str, size: int, rows: list[Row]) -> str:
     """Return the table of one group at one size, with its title."""
     build = {"cores": _cores, "memory": _memory}.get(group, _comparison)
     header, body = build(group, size, [row for row in rows if row.measured])
-    lines = [f"### {GROUPS[group].title.format(n=size)}", "", *_aligned([header, *body])]
+    lines = [f"### {GROUPS[group].title.format(n=size)}", "", *aligned([header, *body])]
     left_out = [f"- {row.case.name}: {row.reason}" for row in rows if not row.measured]
     return "\n".join([*lines, *([""] if left_out else []), *left_out])
 
@@ -113,7 +113,7 @@ def _memory(group: str, size: int, rows: list[Row]) -> tuple[list[str], list[lis
     ]
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
     """Pad the cells of a Markdown table: the first column to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [

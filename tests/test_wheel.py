@@ -69,6 +69,10 @@ def test_the_wheel_holds_each_catalogue_file_and_no_stray_one(wheel, repository)
         n.split("/")[0] for n in names if ".dist-info" in n
     }
     assert "mlip_sse/py.typed" in names
+    plugin = repository / "mlip_sse" / "potentials" / "lammps_plugin" / "source"
+    sources = {str(path.relative_to(repository)) for path in plugin.iterdir()}
+    assert len(sources) > 3
+    assert sources <= set(names)  # build-plugin compiles them where the wheel was installed
 
 
 def test_the_wheel_holds_what_the_package_reads_at_run_time(wheel, repository):
