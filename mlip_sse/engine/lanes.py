@@ -1,5 +1,6 @@
 """The three lanes, label, train and md, each an executor, and the engine that owns them."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -52,6 +53,7 @@ class Lane(Executor):
         self._cores_per_task = settings.cores_per_task
         self._pool: Any = None
         self._kernel: Any = None
+        self._log: logging.Handler | None = None
         self._is_shut = False
         self._lock = threading.Lock()
 
@@ -98,6 +100,9 @@ class Lane(Executor):
                 kernel.wait_for_current_tasks()
             end_workers(self.scope)
             kernel.cleanup()
+        if self._log is not None:
+            logging.getLogger("parsl").removeHandler(self._log)
+            self._log.close()
 
     def job_states(self) -> tuple[str, ...]:
         """Return what the scheduler says of the lane's jobs, in words; nothing where the lane is embedded."""
@@ -114,8 +119,20 @@ class Lane(Executor):
         require_scheduler(self._spec, self._run_folder)
         self._run_folder.mkdir(parents=True, exist_ok=True)
         n_threads = self._budget.n_cores // min(self._cores_per_task, self._budget.n_cores) if self._budget else 1
+        if self._budget is None:
+            self._log = _log_into(self._run_folder / "parsl.log")
         self._kernel = parsl.DataFlowKernel(parsl_config(self._spec, self.name, self._run_folder, n_threads))
         self._pool = ParslPoolExecutor(dfk=self._kernel, executors=[self.name])
+
+
+def _log_into(path: Path) -> logging.Handler:
+    """Keep what Parsl says of its jobs in a file; its own handler is never closed."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    logger = logging.getLogger("parsl")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    return handler
 
 
 @dataclass(frozen=True)

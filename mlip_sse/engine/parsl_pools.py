@@ -68,6 +68,7 @@ def parsl_config(spec: EngineSpec, lane: str, run_folder: Path, n_threads: int) 
         strategy="simple",  # htex_auto_scale of 2026.10 cancels a job with more slots than tasks before it starts
         strategy_period=_LOOKS_EVERY_S["local" if spec.name == "local" else "queue"],
         max_idletime=_IDLE_JOBS_END_AFTER_S,
+        initialize_logging=False,
         retries=0,  # what is lost is done again by us, who look first whether it was done
     )
 

@@ -89,7 +89,19 @@ def long(inputs, folder):
     return {"numbers": list(range(50000))}
 
 
+def long_at_first(inputs, folder):
+    """Take ten minutes at the first attempt."""
+    mark = folder / "tried"
+    if not mark.exists():
+        mark.touch()
+        time.sleep(600)
+    return {"attempt": 2}
+
+
 DEEDS = {
     deed.__name__: deed
-    for deed in (square, fail, refuse, crash, leave, hang, hang_in_c, nonsense, fill_disk, fail_once, not_plain, long)
-}
+    for deed in (
+        square, fail, refuse, crash, leave, hang, hang_in_c, nonsense, fill_disk, fail_once, not_plain, long,
+        long_at_first,
+    )
+}  # fmt: skip
