@@ -1,12 +1,16 @@
 """Every code block of the README and of the guide runs.
 
 Python blocks of a page share one namespace and run in the order of the page; console lines that start with
-``$ mlip-sse`` run between them and must leave with exit code 0; ``$ make`` lines must name a target. All in a folder
-that holds the dumps the pages speak of: lithium walking among a vibrating framework, at four temperatures.
+``$ mlip-sse``, ``$ lmp`` or ``$ mpirun`` run between them and must leave with exit code 0; ``$ make`` lines must name a
+target. All in a folder that holds the dumps the pages speak of, lithium walking among a vibrating framework at four
+temperatures, and what else a page asks for: data of others, and a small potential for LiCl.
 """
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +21,21 @@ from mlip_sse.cli.main import VERBS, main
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+DATA = {"docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"}}
+"""What a page expects to find, and where it lies beside the repository."""
+
+NEED_A_POTENTIAL = {"docs/guides/ase-script.md", "docs/guides/lammps-deck.md"}
+
+RECIPE = {
+    "description": "LiCl on the labels of rigid ions",
+    "family": "pod",
+    "cutoff": 5.0,
+    "two_body": 4,
+    "three_body": {"radial": 3, "angular": 2},
+    "split": {"validation": 0.25, "test": 0.25},
+    "domain": {"temperature_k": [300.0, 500.0], "references": ["none: a stand-in for the tests"], "licence": "MIT"},
+}
 
 N_FRAMES, N_IONS, EDGE, SPACING_FS = 1500, 48, 16.0, 100.0
 TEMPERATURES_K = (500, 600, 700, 800)
@@ -50,6 +69,28 @@ def dumps(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def small_potential(tmp_path_factory):
+    """Fit a potential to rattled rock salt that rigid ions label."""
+    from mlip_sse.dataset import Fingerprint, LabelledFrame
+    from mlip_sse.potentials import load_potential
+    from mlip_sse.potentials.fitting import fit
+    from mlip_sse.potentials.pod.specs import PodSpec
+    from mlip_sse.structures import compact_supercell, crystal, rattle, scale_volume
+
+    folder = tmp_path_factory.mktemp("fit")
+    calculator = load_potential("licl_born_mayer").calculator()
+    frames = []
+    for seed in range(24):
+        stretched = scale_volume(compact_supercell(crystal("licl"), min_edge=10.0), 0.04 * (seed % 4) - 0.06)
+        atoms = rattle(stretched, 0.05 + 0.1 * (seed % 3), seed=seed)
+        atoms.calc = calculator
+        atoms.get_potential_energy()  # ASE's calculators compute forces and stress with it
+        frames.append(LabelledFrame.from_atoms(atoms, Fingerprint.declared("rigid ions"), group=f"frame {seed}"))
+    fit(PodSpec.parse(RECIPE), frames, folder)
+    return folder / "potential"
+
+
 def console_lines(block):
     """Return the commands of a console block, continuation lines joined."""
     joined = re.sub(r"\\\n\s*", " ", block)
@@ -57,7 +98,11 @@ def console_lines(block):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_every_block_of_the_page_runs(page, dumps, tmp_path, monkeypatch, capsys):
+def test_every_block_of_the_page_runs(page, dumps, request, shared_data, tmp_path, monkeypatch, capsys):
+    if str(page.relative_to(REPOSITORY)) in NEED_A_POTENTIAL:
+        (tmp_path / "my_potential").symlink_to(request.getfixturevalue("small_potential"))
+    for name, source in DATA.get(str(page.relative_to(REPOSITORY)), {}).items():
+        (tmp_path / name).symlink_to(shared_data(source).resolve())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     for dump in dumps.iterdir():
@@ -80,6 +125,14 @@ def run_console_line(command, where, capsys):
     if words[0] == "mlip-sse":
         code = main(words[1:])
         assert code == 0, f"{where}: {command}: {capsys.readouterr().err}"
+    elif words[0] == "cd":
+        os.chdir(words[1])  # the test's own change of folder is undone at its end, and this one with it
+    elif words[0] in ("lmp", "mpirun"):
+        activated = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=activated
+        )
+        assert done.returncode == 0, f"{where}: {command}: {done.stdout[-800:]}{done.stderr[-800:]}"
     elif words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in targets, f"{where}: {command}"
