@@ -1,9 +1,10 @@
 """How often the intervals hold the truth, for walkers whose transport coefficients are known.
 
-Run as a program it prints the table of the transport guide: ``python -m tests.slow.coverage_study``.
+Run as a program it prints the table of the transport guide: ``python -m tests.slow.coverage_study [SETS [SEED]]``.
 
 Each replica is a set of five temperatures with one trajectory each, as a study of a solid electrolyte would have. The
-shares of intervals of D, D_σ and the Haven ratio are taken over all trajectories, that of Ea over the sets.
+shares of intervals of D, D_σ and the Haven ratio are taken over all trajectories, that of Ea over the sets, and that of
+D pooled from two replicas over pairs of trajectories: those of one set and of the next.
 """
 
 import sys
@@ -15,12 +16,14 @@ import numpy as np
 
 from mlip_sse.analysis.results import Estimate, Interval
 from mlip_sse.analysis.transport.temperature.arrhenius import fit_arrhenius
+from mlip_sse.analysis.transport.temperature.pooling import pool_replicas
 from mlip_sse.analysis.transport.transport import Transport
 from mlip_sse.analysis.transport.transport_result import TransportResult
 from mlip_sse.trajectory.model import Trajectory
 from mlip_sse.units import BOLTZMANN_EV_PER_K
 from tests.analysis.transport import walkers
 
+QUANTITIES = ("D", "D_σ", "Haven ratio", "Ea", "D of two replicas")
 TEMPERATURES = np.array([500.0, 575.0, 660.0, 760.0, 900.0])
 ACTIVATION_ENERGY = 0.25
 BOOST = np.exp(-ACTIVATION_ENERGY / BOLTZMANN_EV_PER_K * (1 / TEMPERATURES - 1 / TEMPERATURES[-1]))
@@ -100,6 +103,22 @@ def check_set(system: System, results: list[TransportResult]) -> list[tuple[str,
     return rows
 
 
+def check_pair(
+    system: System, first: list[TransportResult], second: list[TransportResult]
+) -> list[tuple[str, float, bool | None]]:
+    """Return the same for D pooled, temperature by temperature, from the trajectories of two sets."""
+    rows: list[tuple[str, float, bool | None]] = []
+    for boost, *pair in zip(BOOST, first, second, strict=True):
+        found = [result.species[0].diffusion.diffusivity_cm2_s for result in pair]
+        estimates = [estimate for estimate in found if estimate is not None]
+        for c in LEVELS:
+            hit = None
+            if len(estimates) == 2:
+                hit = covered(pool_replicas(estimates).estimate.interval(c), system.diffusivity * boost / 10)
+            rows.append(("D of two replicas", c, hit))
+    return rows
+
+
 def study(name: str, seed: int, n_sets: int) -> list[tuple[str, float, bool | None]]:
     """Analyse ``n_sets`` sets of one system."""
     import numba
@@ -107,9 +126,13 @@ def study(name: str, seed: int, n_sets: int) -> list[tuple[str, float, bool | No
     numba.set_num_threads(1)
     rng = np.random.default_rng(seed)
     system = SYSTEMS[name]
-    rows = []
+    rows, waiting = [], None
     for _ in range(n_sets):
-        rows += check_set(system, one_set(system, rng))
+        results = one_set(system, rng)
+        rows += check_set(system, results)
+        if waiting is not None:
+            rows += check_pair(system, waiting, results)
+        waiting = results if waiting is None else None
     return rows
 
 
@@ -121,7 +144,7 @@ def coverage(n_sets: int, seed: int = 2026, workers: int = 2) -> dict[tuple[str,
         for name in SYSTEMS:
             jobs = [pool.submit(study, name, seed + k, -(-n_sets // chunks)) for k in range(chunks)]
             rows = [row for job in jobs for row in job.result()]
-            for quantity in ("D", "D_σ", "Haven ratio", "Ea"):
+            for quantity in QUANTITIES:
                 for level in LEVELS:
                     hits = [hit for q, c, hit in rows if q == quantity and c == level]
                     issued = [hit for hit in hits if hit is not None]
@@ -145,12 +168,11 @@ def lattice_correlation(seeds: int = 24, n_frames: int = 4000, moves: float = 40
 
 if __name__ == "__main__":
     print("lattice correlation: {:.4f} ± {:.4f}".format(*lattice_correlation()))
-    results = coverage(int(sys.argv[1]) if len(sys.argv) > 1 else 320)
-    print("| system | D | D_σ | Haven ratio | Ea | refused |\n|---|---|---|---|---|---|")
-    quantities = ("D", "D_σ", "Haven ratio", "Ea")
+    results = coverage(*(int(argument) for argument in sys.argv[1:3]) if len(sys.argv) > 1 else (320,))
+    print("| system | " + " | ".join(QUANTITIES) + " | refused |\n" + "|---" * (len(QUANTITIES) + 2) + "|")
     for system_name in SYSTEMS:
         cells = [
-            " / ".join(f"{results[system_name, quantity, level][0]:.1f}" for level in LEVELS) for quantity in quantities
+            " / ".join(f"{results[system_name, quantity, level][0]:.1f}" for level in LEVELS) for quantity in QUANTITIES
         ]
-        refused = max(results[system_name, quantity, LEVELS[0]][1] for quantity in quantities)
+        refused = max(results[system_name, quantity, LEVELS[0]][1] for quantity in QUANTITIES)
         print(f"| {system_name} | " + " | ".join(cells) + f" | {refused:.1f} % |")

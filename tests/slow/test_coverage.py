@@ -5,7 +5,9 @@ import pytest
 from tests.slow import coverage_study
 
 N_SETS = 320
-"""Sets of five trajectories: 1,600 intervals a system of D, D_σ and the Haven ratio, 320 of Ea."""
+"""Sets of five trajectories a system: so many intervals of Ea, and five times as many of D, D_σ and the Haven ratio."""
+
+N_INTERVALS = {"Ea": N_SETS, "D of two replicas": 5 * N_SETS // 2}
 
 BARS = {0.68: (64.0, 74.0), 0.95: (92.0, 98.0)}
 
@@ -17,14 +19,15 @@ def table():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", coverage_study.LEVELS)
-@pytest.mark.parametrize("quantity", ["D", "D_σ", "Haven ratio", "Ea"])
+@pytest.mark.parametrize("quantity", coverage_study.QUANTITIES)
 @pytest.mark.parametrize("system", coverage_study.SYSTEMS)
 def test_intervals_cover_as_often_as_they_say(table, system, quantity, level):
     share, refused = table[system, quantity, level]
     low, high = BARS[level]
-    # a share of n intervals is itself known to √(p (1 - p)/n); the guide's table rests on 1,000 sets and keeps the bars
-    n_intervals = N_SETS if quantity == "Ea" else 5 * N_SETS
-    slack = 100 * (level * (1 - level) / n_intervals) ** 0.5
+    # A share of n intervals is itself known to √(p (1 - p)/n), 2.6 % for Ea. Where ions are independent, the larger of
+    # two errors covers 71 to 74 % at 68 by construction (error_choice.py), a standard error or less from the bar: 320
+    # sets cannot tell 73 from 75. The guide's table, of 1,000 sets, is held against the bars as they are.
+    slack = 100 * (level * (1 - level) / N_INTERVALS.get(quantity, 5 * N_SETS)) ** 0.5
     assert low - slack <= share <= high + slack
     assert refused <= 5.0
 

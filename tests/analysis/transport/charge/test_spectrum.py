@@ -88,13 +88,12 @@ def coverage(errors, variances, confidence):
     return float(np.mean((low <= 1) & (high >= 1)))
 
 
-def assert_covers(case, n_replicas, n_frames, d, seed):
+def assert_covers(case, n_replicas, n_frames, d, seed, n_standard_errors=0):
+    """Hold the shares against the bars of the project, widened by standard errors of a share where asked."""
     errors, variances = replicate(case, n_replicas, n_frames, d, seed)
-    found = coverage(errors, variances, 0.68), coverage(errors, variances, 0.95)
-    # the bar of the project, plus two binomial standard errors of the test itself
-    slack = 2 * math.sqrt(0.68 * 0.32 / n_replicas), 2 * math.sqrt(0.95 * 0.05 / n_replicas)
-    assert 0.64 - slack[0] <= found[0] <= 0.74 + slack[0], (case, n_frames, found)
-    assert 0.92 - slack[1] <= found[1] <= 0.98 + slack[1], (case, n_frames, found)
+    for level, (low, high) in {0.68: (0.64, 0.74), 0.95: (0.92, 0.98)}.items():
+        slack = n_standard_errors * math.sqrt(level * (1 - level) / n_replicas)
+        assert low - slack <= coverage(errors, variances, level) <= high + slack, (case, n_frames, level)
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if name != "back_jumps"])
@@ -111,10 +110,19 @@ def test_intervals_cover_in_long_runs(case):
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("n_frames", [2000, 20000])
 @pytest.mark.parametrize("case", list(CASES))
-def test_coverage_table(case, n_frames, d):
+def test_coverage_table(case, n_frames, d, request):
     if case == "back_jumps" and n_frames == 2000:
-        pytest.skip("100 relaxation times do not resolve the rise of the spectrum; the docstring says so")
-    assert_covers(case, 1000, n_frames, d, seed=9)
+        reason = "100 relaxation times do not resolve the rise of the spectrum; the docstring says so"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError))
+    # 52 shares of 1,000 replicas (± 1.5 and ± 0.7 %) of which white noise, truly near 73 %, lies closest to a bar
+    assert_covers(case, 1000, n_frames, d, seed=9, n_standard_errors=1)
+
+
+@pytest.mark.parametrize(("d", "lowest", "highest"), [(1, 0.4, 0.8), (3, 0.1, 0.3)])
+def test_back_jumps_that_a_short_run_does_not_resolve_only_raise_the_value(d, lowest, highest):
+    errors, _ = replicate("back_jumps", 500, 2000, d, seed=10)
+    # mean of ln(estimate/truth) with seed 9: 0.63 and 0.17 ± 0.02; the conductivity is then called weak
+    assert lowest <= errors.mean() <= highest
 
 
 def test_periodogram_of_white_noise_is_flat_with_the_known_noise():

@@ -23,9 +23,17 @@ def persistent(rng, n_ions, n_frames, memory):
     return np.cumsum(velocities, axis=2)
 
 
-def test_brownian_motion_begins_at_once():
-    onset = find_onset(msd_of(walkers.brownian(np.random.default_rng(1), 30, 2000)))
-    assert onset.lag in (1, 2)
+def test_brownian_motion_begins_at_once_but_for_the_false_alarms():
+    n_runs = 200
+    onsets = [
+        find_onset(msd_of(walkers.brownian(np.random.default_rng(1000 + seed), 30, 2000))).lag for seed in range(n_runs)
+    ]
+    late = np.array([lag is None or lag > 1 for lag in onsets])
+    # a start at 1 takes four differences that each raise a false alarm in 3 % of the runs: up to 12 %, fewer because
+    # they are correlated; 6 % were found when the alarm was chosen. Three standard errors of a share of 200 runs.
+    assert abs(late.mean() - 0.06) <= 3 * np.sqrt(0.06 * 0.94 / n_runs)
+    assert None not in onsets
+    assert max(onsets) <= 20  # a hundredth of the run: a false alarm costs windows, not the result
 
 
 @pytest.mark.parametrize("memory", [5, 10, 20])

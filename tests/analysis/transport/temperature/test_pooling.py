@@ -61,6 +61,20 @@ def test_coverage(k, tau):
     assert_calibrated(hits)
 
 
+@pytest.mark.parametrize("ratio", [1.0, 4.0])  # of the variances, that is of the lengths of the runs
+@pytest.mark.parametrize("tau", [0.0, 0.15, 0.5])
+def test_coverage_of_two_runs(tau, ratio):
+    rng = np.random.default_rng(int(10 * ratio + 100 * tau))
+    v = 0.02 * np.array([ratio**-0.5, ratio**0.5])
+    hits = {0.6827: [], 0.95: []}
+    for _ in range(2500):  # binomial errors 0.009 and 0.004; with a ratio of 16 and tau > 0 it is 0.57 to 0.62 and 0.90
+        estimate = pool_replicas(runs(rng, 1.0, v, tau, 2)).estimate
+        for confidence, hit in hits.items():
+            interval = estimate.interval(confidence)
+            hit.append(interval.low < 1.0 < interval.high)
+    assert_calibrated(hits)
+
+
 @pytest.mark.parametrize("tau", [0.0, 0.3])
 def test_coverage_of_an_activation_energy_from_jointly_pooled_runs(tau):
     rng = np.random.default_rng(int(100 * tau) + 1)
