@@ -95,6 +95,7 @@ class EquivariantPotential(FittedPotential):
         package_versions()
         elements = choose_elements(checked.elements, train_frames)
         choose_elements(elements, [*train_frames, *validation])
+        _require_one_fingerprint([*train_frames, *validation])
         trained = []
         for number, seed in enumerate(checked.seeds):
             report = None if progress is None else _scaled(progress, number, checked)
@@ -151,7 +152,7 @@ class EquivariantPotential(FittedPotential):
         from mlip_sse.potentials.equivariant.calculator import NetworkCalculator
 
         prepare()
-        device = choose_device(self.recipe.training.device)
+        device = self._device("ase")
         path = self._compiled_path("ase", device)
         native = None
         if compiled or (compiled is None and path.is_file()):
@@ -186,7 +187,7 @@ class EquivariantPotential(FittedPotential):
         if target not in targets:
             raise InputError(f"found target {target!r}, expected one of {', '.join(targets)}")
         prepare()
-        device = choose_device(self.recipe.training.device)
+        device = self._device(target)
         path = self._compiled_path(targets[target], device)
         if path.is_file():
             return path
@@ -239,6 +240,10 @@ class EquivariantPotential(FittedPotential):
         source = _weight_names(self.recipe)[number]
         return build(self.architecture, self.recipe, self.network, self.members[number], source)
 
+    def _device(self, target: str) -> str:
+        """Return where the network runs: a potential trained on CUDA works without it; our pair styles run on CPUs."""
+        return choose_device("cpu" if target == "lammps" or self.recipe.training.device == "cpu" else "auto")
+
     def _compiled_path(self, target: str, device: str) -> Path:
         from mlip_sse.potentials.equivariant.compiled import compiled_path
 
@@ -249,6 +254,14 @@ class EquivariantPotential(FittedPotential):
         builder = self.architecture.arguments(self.recipe)
         digests["recipe"] = repr([builder, self.recipe.cutoff, self.recipe.core.model_dump(), self.recipe.precision])
         return compiled_path(digests, target, device)
+
+
+def _require_one_fingerprint(frames: "Sequence[LabelledFrame]") -> None:
+    """Refuse labels made in two ways."""
+    first = frames[0].fingerprint
+    for other in {frame.fingerprint.digest: frame.fingerprint for frame in frames}.values():
+        if difference := first.difference(other):
+            raise InputError(f"found labels made in two ways ({difference}), expected one fingerprint: label alike")
 
 
 def _weight_names(recipe: EquivariantSpec) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 import contextlib
 import logging
 import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mlip_sse.errors import InputError, MissingExtraError
 
-__all__ = ["PACKAGES", "choose_device", "package_versions", "prepare", "quiet", "release"]
+__all__ = ["PACKAGES", "audible", "choose_device", "package_versions", "prepare", "quiet", "release"]
 
 PACKAGES = ("nequip", "nequip-allegro", "torch", "lightning")
 """The packages whose versions decide whether weights and checkpoints can be read."""
@@ -109,3 +110,14 @@ def quiet(log: Path | None) -> Iterator[None]:
             for logger, (handlers, propagate) in zip(loggers, before, strict=True):
                 logger.handlers, logger.propagate = handlers, propagate
             handler.close()
+
+
+def audible(report: Callable[[float, str], None]) -> Callable[[float, str], None]:
+    """Return a callback that prints where it would have printed here, though it is called within `quiet`."""
+    out, err = sys.stdout, sys.stderr
+
+    def tell(share: float, line: str) -> None:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            report(share, line)
+
+    return tell

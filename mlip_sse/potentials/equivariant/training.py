@@ -31,7 +31,7 @@ from mlip_sse.potentials.equivariant.network import (
     read_weights,
     require_versions,
 )
-from mlip_sse.potentials.equivariant.runtime import PACKAGES, choose_device, package_versions, prepare, quiet
+from mlip_sse.potentials.equivariant.runtime import PACKAGES, audible, choose_device, package_versions, prepare, quiet
 from mlip_sse.potentials.equivariant.specs import EquivariantSpec, TrainingSpec
 from mlip_sse.potentials.equivariant.training_frames import (
     data_digest,
@@ -113,6 +113,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     prepare(recipe.training.threads)
     checkpoint = _checkpoint_to_resume(folder, digest)
+    report = None if report is None else audible(report)
     with quiet(folder / "log.txt"):
         network = _run(architecture, recipe, tuple(elements), frames, seed, folder, digest, checkpoint, report)
     if not (folder / BEST_FILE).is_file():

@@ -113,7 +113,7 @@ def make_watch(
                 trainer.should_stop = True
             _write_curve(folder / CURVE_FILE, self.rows)
             part = folder / f".part-{CHECKPOINT_FILE}"
-            trainer.save_checkpoint(part)
+            trainer.save_checkpoint(part, weights_only=False)
             os.replace(part, folder / CHECKPOINT_FILE)
             if report is not None:
                 report(epoch, f"validation {1e3 * force_error:.1f} meV/Å, {1e3 * energy_error:.2f} meV/atom")

@@ -1,6 +1,7 @@
 """Training: silent, taken up again after a kill, stopped early, never running what a checkpoint may hold."""
 
 import csv
+import dataclasses
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlip_sse.dataset import Fingerprint
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.contract import FAMILIES
 from tests.potentials.equivariant.tiny import tiny_frames, tiny_potential, tiny_recipe
@@ -61,6 +63,15 @@ def test_training_lowers_the_error_and_says_nothing(family, tmp_path, capfd, cap
     assert not caplog.records
     assert fitted.card.elements == ("Li", "P", "S")
     assert fitted.card.data["n_train"] == 6
+
+
+def test_a_progress_bar_is_seen(tmp_path, capsys):
+    frames = tiny_frames(3)
+    recipe = tiny_recipe("nequip", training={"epochs": 1})
+    family_class("nequip").fit(recipe, frames[:2], frames[2:], tmp_path / "work", progress=lambda *each: print(*each))
+    out, err = capsys.readouterr()
+    assert out.startswith("1.0 epoch 1 of 1: validation")
+    assert err == ""
 
 
 def test_the_best_epoch_is_kept(tmp_path):
@@ -224,6 +235,13 @@ def test_no_validation_frame_is_refused(tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_labels_made_in_two_ways_are_refused(tmp_path):
+    frames = tiny_frames(3)
+    other = dataclasses.replace(frames[2], fingerprint=Fingerprint.declared("another Morse potential"))
+    with pytest.raises(InputError, match="labels made in two ways"):
+        family_class("nequip").fit(tiny_recipe("nequip"), frames[:2], [other], tmp_path / "work")
+
+
 def test_one_thread_unless_told_otherwise(tmp_path):
     tiny_potential("nequip", tmp_path / "work", training={"epochs": 1})
     assert torch.get_num_threads() == 1
@@ -236,3 +254,11 @@ def test_cuda_that_is_not_there_is_refused(tmp_path):
         pytest.skip("a CUDA device is here")
     with pytest.raises(InputError, match="no CUDA device"):
         tiny_potential("nequip", tmp_path / "work", training={"device": "cuda"})
+
+
+@pytest.mark.slow
+def test_a_compiled_training_step_trains_the_same_network(tmp_path):
+    eager = tiny_potential("nequip", tmp_path / "eager")
+    compiled = tiny_potential("nequip", tmp_path / "compiled", training={"compile": True})
+    # Float64: another order of sums, through three epochs of Adam.
+    assert farthest(eager.members[0], compiled.members[0]) < 1e-6
