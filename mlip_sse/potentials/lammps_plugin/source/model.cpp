@@ -6,8 +6,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <map>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_map>
 
 using torch::inductor::AOTIModelPackageLoader;
@@ -128,7 +132,6 @@ struct Model::Torch {
   Style style;
   std::unique_ptr<AOTIModelPackageLoader> package;
   std::array<std::size_t, 3> places{};    // of energies, forces and virial among the outputs
-  std::vector<at::Tensor> outputs;
 };
 
 Model::Model(const std::string &path, Style style) : torch_(std::make_unique<Torch>())
@@ -165,7 +168,20 @@ Model::Model(const std::string &path, Style style) : torch_(std::make_unique<Tor
 
 Model::~Model() = default;
 
-Prediction Model::run(Graph &graph, int n_threads)
+std::shared_ptr<const Model> Model::load(const std::string &path, Style style)
+{
+  using Key = std::tuple<std::string, std::filesystem::file_time_type, std::uintmax_t, Style>;
+  static std::mutex mutex;
+  static std::map<Key, std::shared_ptr<const Model>> loaded;
+  const auto file = std::filesystem::canonical(path);
+  const Key key{file.string(), std::filesystem::last_write_time(file), std::filesystem::file_size(file), style};
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto &model = loaded[key];
+  if (!model) model = std::make_shared<const Model>(path, style);
+  return model;
+}
+
+Prediction Model::run(Graph &graph, int n_threads) const
 {
   if (graph.types.size() < 2 || graph.centres.size() < 2) pad(graph, cutoff);
   const int64_t n_atoms = graph.types.size(), n_edges = graph.centres.size();
@@ -178,18 +194,19 @@ Prediction Model::run(Graph &graph, int n_threads)
     inputs.push_back(tensor_of(graph.shifts, {n_edges, 3}));
   }
 
-  std::vector<at::Tensor> &outputs = torch_->outputs;
+  const auto outputs = std::make_shared<std::vector<at::Tensor>>();
+  double seconds = 0.0;
   {
     const ThreadCount threads(n_threads);
     const auto start = std::chrono::steady_clock::now();
-    outputs = torch_->package->run(inputs);
-    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    *outputs = torch_->package->run(inputs);
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   const std::array<int64_t, 3> sizes{n_atoms, 3 * n_atoms, 9};
   std::array<const double *, 3> arrays{};
   for (int k = 0; k < 3; k++) {
-    at::Tensor &output = outputs.at(torch_->places[k]);
+    at::Tensor &output = outputs->at(torch_->places[k]);
     if (output.scalar_type() != at::kDouble || output.numel() != sizes[k])
       throw std::runtime_error("the model returned " + std::to_string(output.numel()) + " numbers of dtype " +
                                c10::toString(output.scalar_type()) + ", expected " + std::to_string(sizes[k]) +
@@ -197,7 +214,7 @@ Prediction Model::run(Graph &graph, int n_threads)
     output = output.contiguous();
     arrays[k] = output.data_ptr<double>();
   }
-  return {arrays[0], arrays[1], arrays[2]};
+  return {arrays[0], arrays[1], arrays[2], seconds, outputs};
 }
 
 }    // namespace mlip_sse

@@ -23,11 +23,13 @@ struct Graph {
   std::vector<double> shifts;                   // NequIP only: (n_edges, 3) cell vectors to add to the neighbour
 };
 
-// What a model says; the arrays belong to the model and live until its next run.
+// What a model says; the arrays live as long as this does.
 struct Prediction {
   const double *energies;    // (n_atoms,) eV
   const double *forces;      // (n_atoms, 3) eV/Å
   const double *virial;      // (3, 3) eV, the sum of r ⊗ f: positive = compression
+  double seconds;            // spent inside the compiled code
+  std::shared_ptr<const void> tensors;
 };
 
 class Model {
@@ -36,12 +38,15 @@ class Model {
   Model(const std::string &path, Style style);
   ~Model();
 
-  Prediction run(Graph &graph, int n_threads);    // the graph may come back with two far atoms more
+  // The same, but a file that this process has loaded already is not loaded again: torch never unloads the code of a model,
+  // and LAMMPS' command `clear` is how a script goes from one cell to the next.
+  static std::shared_ptr<const Model> load(const std::string &path, Style style);
+
+  Prediction run(Graph &graph, int n_threads) const;    // the graph may come back with two far atoms more
 
   std::vector<std::string> type_names;
   double cutoff = 0.0;              // Å, of the widest pair
   std::vector<double> cutoffs;      // (n_types, n_types) Å, centre by neighbour
-  double seconds = 0.0;             // spent inside the compiled model
 
  private:
   struct Torch;

@@ -52,7 +52,7 @@ class PairEquivariant : public Pair {
 
   const Style style;
   const char *const name;
-  std::unique_ptr<Model> model;
+  std::shared_ptr<const Model> model;
   std::vector<int64_t> types;        // of the model, by LAMMPS type
   std::vector<double> cutoffs_sq;    // by LAMMPS types of centre and neighbour
   Graph graph;
@@ -105,7 +105,7 @@ void PairEquivariant::coeff(int narg, char **arg)
 
   std::string reason;    // LAMMPS' errors are exceptions too, so none is raised inside of a catch
   try {
-    model = std::make_unique<Model>(path, style);
+    model = Model::load(path, style);
   } catch (const std::exception &failure) {
     reason = failure.what();
   }
@@ -142,7 +142,7 @@ void PairEquivariant::init_style()
   if (style == Style::ALLEGRO && !force->newton_pair) error->all(FLERR, "Pair style allegro needs newton on");
   if (style == Style::NEQUIP && !atom->tag_enable) error->all(FLERR, "Pair style nequip needs atom IDs");
   neighbor->add_request(this, NeighConst::REQ_FULL);
-  model->seconds = seconds[0] = seconds[1] = 0.0;
+  seconds[0] = seconds[1] = 0.0;
 }
 
 void PairEquivariant::compute(int eflag, int vflag)
@@ -162,7 +162,6 @@ void PairEquivariant::compute(int eflag, int vflag)
     }
     if (!reason.empty()) error->one(FLERR, "Pair style {}: {}", name, reason.substr(0, reason.find('\n')));
   }
-  seconds[0] = model->seconds;
   seconds[1] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -224,6 +223,7 @@ void PairEquivariant::connect_atoms()
 
 void PairEquivariant::collect(const Prediction &found)
 {
+  seconds[0] += found.seconds;
   const int n_owned = atom->nlocal, n_nodes = style == Style::NEQUIP ? n_owned : n_owned + atom->nghost;
   double **f = atom->f;
   for (int i = 0; i < n_nodes; i++)
