@@ -1,15 +1,14 @@
 """The files of a fitted POD potential beside its recipe and card."""
 
-import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
+from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
 
 if TYPE_CHECKING:
     from mlip_sse.potentials.uncertainty.active_set import ActiveSet
@@ -35,14 +34,11 @@ _FORMAT = 1
 
 def uncertainty_bytes(committee: NDArray[np.float64], active_sets: "Mapping[str, ActiveSet]") -> bytes:
     """Return the content of the file that holds committee (n_members, n_columns) and active sets."""
-    head = json.dumps({"format": _FORMAT, "elements": sorted(active_sets)}).encode()
-    arrays: dict[str, Any] = {"head": np.frombuffer(head, dtype=np.uint8), "committee": committee}
+    arrays = {"committee": committee}
     for element, found in active_sets.items():
         arrays[f"rows_{element}"] = found.rows
         arrays[f"projection_{element}"] = found.projection
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return array_bytes({"format": _FORMAT, "elements": sorted(active_sets)}, arrays)
 
 
 def read_uncertainty(path: Path, n_columns: int) -> "tuple[NDArray[np.float64], dict[str, ActiveSet]]":
@@ -55,23 +51,15 @@ def read_uncertainty(path: Path, n_columns: int) -> "tuple[NDArray[np.float64], 
     """
     from mlip_sse.potentials.uncertainty.active_set import ActiveSet
 
+    head, arrays = read_arrays(path, _FORMAT, ("committee",), "committee and active sets")
+    committee = arrays["committee"]
     try:
-        with np.load(path, allow_pickle=False) as content:
-            head = json.loads(content["head"].tobytes())
-            version = head["format"]
-            if version != _FORMAT:
-                raise FormatError(f"{path}: found format {version}, expected {_FORMAT}: fit the recipe again")
-            committee = np.array(content["committee"], dtype=np.float64)
-            sets = {
-                element: ActiveSet(content[f"rows_{element}"], content[f"projection_{element}"])
-                for element in head["elements"]
-            }
-    except FormatError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, InputError) as error:
-        raise FormatError(
-            f"{path}: found no committee and active sets ({error}), expected those of a POD fit"
-        ) from error
+        sets = {
+            element: ActiveSet(arrays[f"rows_{element}"], arrays[f"projection_{element}"])
+            for element in head["elements"]
+        }
+    except (KeyError, InputError) as error:
+        raise FormatError(f"{path}: found damaged active sets ({error}), expected those of a POD fit") from error
     if committee.ndim != 2 or committee.shape[1] != n_columns:
         raise FormatError(f"{path}: found a committee of {committee.shape}, expected {n_columns} coefficients each")
     return committee, sets

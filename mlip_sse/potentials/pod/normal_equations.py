@@ -12,7 +12,6 @@ N. C. Oza and S. Russell, Online bagging and boosting, Proc. AISTATS R3, 229 (20
 """
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import FormatError, InputError
+from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
 
 __all__ = ["EquationSums", "NormalEquations", "poisson_counts", "require_one_basis"]
 
@@ -163,17 +163,9 @@ class NormalEquations:
             "fingerprints": self.fingerprints,
             "closest": self.closest,
         }
-        buffer = io.BytesIO()
         upper = np.triu_indices(self.n_columns)
-        np.savez(
-            buffer,
-            head=np.frombuffer(json.dumps(head, sort_keys=True).encode(), dtype=np.uint8),
-            gram=self.gram[:, upper[0], upper[1]],
-            moment=self.moment,
-            square=self.square,
-            weight=self.weight,
-        )
-        return buffer.getvalue()
+        arrays = {"moment": self.moment, "square": self.square, "weight": self.weight}
+        return array_bytes(head, {"gram": self.gram[:, upper[0], upper[1]], **arrays})
 
     @classmethod
     def read(cls, path: str | Path) -> "NormalEquations":
@@ -184,15 +176,7 @@ class NormalEquations:
         FormatError
             When it is another file, damaged, or of another format version.
         """
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                arrays = {name: np.array(content[name]) for name in ("head", "gram", "moment", "square", "weight")}
-            head = json.loads(arrays.pop("head").tobytes())
-            version = head.pop("format")
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise FormatError(f"{path}: found no normal equations ({error}), expected those of a POD fit") from error
-        if version != _FORMAT:
-            raise FormatError(f"{path}: found normal equations of format {version}, expected {_FORMAT}: fit again")
+        head, arrays = read_arrays(path, _FORMAT, ("gram", "moment", "square", "weight"), "normal equations")
         n_sets, n_columns = arrays["moment"].shape
         if arrays["gram"].shape != (n_sets, n_columns * (n_columns + 1) // 2):
             raise FormatError(f"{path}: found a matrix of {arrays['gram'].shape}, expected that of {n_columns} columns")
