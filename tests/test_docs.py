@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 DATA = {"docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"}}
 """What a page expects to find, and where it lies beside the repository."""
 
-NEED_A_POTENTIAL = {"docs/guides/ase-script.md", "docs/guides/lammps-deck.md"}
+NEED_A_POTENTIAL = {"docs/guides/ase-script.md", "docs/guides/lammps-deck.md", "docs/potentials.md"}
 
 RECIPE = {
     "description": "LiCl on the labels of rigid ions",
