@@ -20,6 +20,7 @@ from mlip_sse.errors import MlipSseError, RunError
 __all__ = ["probe_lane", "probe_lanes"]
 
 _POLL_S = 0.1
+_FAILED = ("failed", "missing")
 
 
 def probe_lanes(source: str | Path | None, limit_s: float) -> dict[str, tuple[bool, str]]:
@@ -80,15 +81,21 @@ def _answer(lane: Lane, future: "Future[Any] | Exception", start: float, limit_s
         raise future
     if isinstance(future, Exception):
         raise RunError(f"lane {lane.name} cannot start: {one_line(future)}") from future
-    while not future.done() and time.monotonic() - start < limit_s:
+    while not future.done() and time.monotonic() - start < limit_s and not _fails(lane):
         time.sleep(_POLL_S)
     states = ", ".join(lane.job_states()) or "none submitted"
     if not future.done():
-        raise RunError(f"lane {lane.name}: no worker answered within {limit_s:g} s; jobs: {states}")
+        within = "answers" if _fails(lane) else f"answered within {limit_s:g} s"
+        raise RunError(f"lane {lane.name}: no worker {within}; jobs: {states}")
     error = future.exception()
     if error is not None:
         raise RunError(f"lane {lane.name}: {one_line(error)}") from error
     return f"{time.monotonic() - start:.1f} s"
+
+
+def _fails(lane: Lane) -> bool:
+    states = lane.job_states()
+    return bool(states) and all(state.startswith(_FAILED) for state in states)
 
 
 def _do_nothing() -> None:

@@ -52,7 +52,7 @@ def test_a_submit_program_that_fails_is_said_and_nothing_stays(tmp_path):
     arguments = [sys.executable, "-P", "-m", "mlip_sse.engine.probe", "22", str(place / "engine.yaml")]
     begin = time.monotonic()
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
-    assert time.monotonic() - begin < 40  # 30 on an idle machine
+    assert time.monotonic() - begin < 30
     found = json.loads(done.stdout)
     assert [ok for ok, _ in found.values()] == [False] * 3
     assert all("the queue is closed" in words for _, words in found.values())

@@ -148,7 +148,7 @@ def descendants(pid):
 def test_a_task_killed_by_the_wall_time_of_its_job_is_done_by_the_next(slurm, tmp_path):
     """Its first attempt would take ten minutes, the job has one; nothing of it is left, no failure is on record."""
     with Engine(tmp_path, SLURM) as engine:
-        outcomes = engine.run("label", errands(tmp_path / "started"), [{"number": 1, "deed": "long_at_first"}])
+        outcomes = engine.run("label", errands(tmp_path / "started", 900.0), [{"number": 1, "deed": "long_at_first"}])
     assert outcomes.n_lost == 1
     (outcome,) = outcomes
     assert outcome.result()["attempt"] == 2
