@@ -50,8 +50,8 @@ def evaluate(potential, atoms):
     return copy.get_potential_energy(), copy.get_forces(), copy.get_stress()
 
 
-class ContractSuite:
-    """Forces, stress, symmetries, files and LAMMPS."""
+class StaticContract:
+    """Forces, stress, symmetries and files."""
 
     energy_tolerance = 1e-8  # eV/atom
     force_tolerance = 1e-7  # eV/Å, of what must be the same
@@ -122,6 +122,22 @@ class ContractSuite:
             for mine, loaded in zip(evaluate(potential, atoms), evaluate(again, atoms), strict=True):
                 np.testing.assert_allclose(loaded, mine, rtol=1e-12, atol=1e-12)
 
+    def test_an_element_it_does_not_know_is_refused(self, potential, structures):
+        stranger = structures[0].copy()
+        stranger.symbols[0] = "Xe"
+        with pytest.raises(InputError, match="Xe"):
+            evaluate(potential, stranger)
+        with pytest.raises(InputError, match="Xe"):
+            potential.lammps([*potential.card.elements, "Xe"])
+
+    def test_repr_is_one_short_line(self, potential):
+        assert "\n" not in repr(potential)
+        assert len(repr(potential)) < 200
+
+
+class LammpsContract:
+    """The same numbers from the program ``lmp``."""
+
     def test_ase_equals_lammps(self, potential, structures):
         lines = potential.lammps()
         for atoms in structures:
@@ -141,14 +157,6 @@ class ContractSuite:
         assert program.energy == pytest.approx(energy, abs=PARITY_FORCE * len(structures[0]))
         np.testing.assert_allclose(program.forces, forces, atol=PARITY_FORCE)
 
-    def test_an_element_it_does_not_know_is_refused(self, potential, structures):
-        stranger = structures[0].copy()
-        stranger.symbols[0] = "Xe"
-        with pytest.raises(InputError, match="Xe"):
-            evaluate(potential, stranger)
-        with pytest.raises(InputError, match="Xe"):
-            potential.lammps([*potential.card.elements, "Xe"])
 
-    def test_repr_is_one_short_line(self, potential):
-        assert "\n" not in repr(potential)
-        assert len(repr(potential)) < 200
+class ContractSuite(StaticContract, LammpsContract):
+    """All of it; a family whose model must be compiled for LAMMPS marks the second half as slow."""
