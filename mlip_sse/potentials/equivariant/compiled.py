@@ -18,20 +18,15 @@ import numpy as np
 
 from mlip_sse.errors import RunError
 from mlip_sse.potentials.equivariant.runtime import package_versions, prepare, quiet
+from mlip_sse.potentials.lammps_plugin.cached_plugin import cache_folder
 
-__all__ = ["COMPILED_FILE", "cache_folder", "compile_network", "compiled_path"]
+__all__ = ["COMPILED_FILE", "compile_network", "compiled_path", "transforms"]
 
 COMPILED_FILE = "potential.nequip.pt2"
 """The name in decks; LAMMPS asks for this ending, of Allegro's files too."""
 
 _SPACING_A = 2.6
 _EDGE = 3
-
-
-def cache_folder() -> Path:
-    """Return where compiled files are kept: ``$XDG_CACHE_HOME/mlip-sse/compiled``, by default in ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "mlip-sse" / "compiled"
 
 
 def compiled_path(digests: Mapping[str, str], target: str, device: str) -> Path:
@@ -51,7 +46,7 @@ def compiled_path(digests: Mapping[str, str], target: str, device: str) -> Path:
     processor = torch.cuda.get_device_name() if device == "cuda" else torch.backends.cpu.get_cpu_capability()
     parts = [dict(digests), target, device, processor, platform.machine(), package_versions()]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-    return cache_folder() / f"{target}-{key}" / COMPILED_FILE
+    return cache_folder() / "compiled" / f"{target}-{key}" / COMPILED_FILE
 
 
 def compile_network(model: Any, elements: Sequence[str], cutoff: float, target: str, device: str, path: Path) -> Path:
