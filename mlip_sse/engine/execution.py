@@ -69,7 +69,7 @@ def do_task(order: dict[str, Any]) -> dict[str, Any]:
 def _do(order: Order) -> Answer:
     stop = _StopSign(order.stop_file)
     try:
-        if stop.is_set():
+        if stop.is_set() or order.scope in _ENDED_SCOPES:
             return Answer("stopped")
         answer = _attempt(order, stop)
         # A worker that had left for want of work is no news; the second attempt starts another.
@@ -81,8 +81,13 @@ def _do(order: Order) -> Answer:
 
 def _attempt(order: Order, stop: "_StopSign") -> Answer | None:
     """Send the order to this thread's worker; None where it turned out to have left before."""
-    task = TaskFolder(Path(order.folder))
     worker, is_new = _worker_for(order)
+    with worker.busy:
+        return _listen(order, worker, is_new, stop)
+
+
+def _listen(order: Order, worker: WorkerProcess, is_new: bool, stop: "_StopSign") -> Answer | None:
+    task = TaskFolder(Path(order.folder))
     worker.send({"folder": order.folder})
     begun = False
     deadline = time.monotonic() + START_LIMIT_S
@@ -110,6 +115,8 @@ def _after_the_end(
 ) -> Answer | None:
     """Say what became of a task whose worker is silent or gone, and leave it in its folder where it is its own."""
     try:
+        if worker.is_cut:
+            return Answer("stopped")
         if not begun and not ran_out and not is_new and worker.left_well:
             return None
         how = f"ran out of time after {order.time_limit_s:g} s" if ran_out else worker.exit_in_words()
@@ -144,6 +151,7 @@ class _StopSign:
 _PARENT = os.getppid()
 _IN_A_POOL = "PARSL_WORKER_RANK" in os.environ  # whose workers live on while they are busy when their manager died
 _STOPPED: set[str] = set()
+_ENDED_SCOPES: set[str] = set()
 _HERE = threading.local()
 _WORKERS: dict[str, set[WorkerProcess]] = {}
 _WORKERS_LOCK = threading.Lock()
@@ -159,11 +167,14 @@ def request_stop(stop_file: Path) -> None:
 
 
 def end_workers(scope: str) -> None:
-    """End the worker processes of a scope in this process; tasks they were at count as lost."""
+    """End the worker processes of a scope in this process, for good; tasks they were at are stopped, not failed."""
     with _WORKERS_LOCK:
+        _ENDED_SCOPES.add(scope)
         ended = _WORKERS.pop(scope, set())
     for worker in ended:
-        worker.end()
+        worker.cut()
+        with worker.busy:  # until the thread that waits for its word has heard
+            worker.end()
 
 
 def _worker_for(order: Order) -> tuple[WorkerProcess, bool]:

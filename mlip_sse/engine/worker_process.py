@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -69,7 +70,9 @@ class WorkerProcess:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._lines: list[str] = []
         self._rest = b""
-        self._gone = False
+        self._cutting = threading.Lock()
+        self.is_cut = False
+        self.busy = threading.Lock()
         self.send({"start": start, "settings": settings, "idle_limit_s": idle_limit_s})
 
     def send(self, order: Mapping[str, Any]) -> None:
@@ -121,13 +124,17 @@ class WorkerProcess:
         """Whether it ended by itself with nothing left to do."""
         return self._wait() == 0
 
+    def cut(self) -> None:
+        """End it and whatever it started; safe from another thread, which hears of it as of any other end."""
+        with self._cutting:
+            if not self.is_cut:
+                self.is_cut = True
+                os.close(self._lifeline)
+        self._wait()
+
     def end(self) -> None:
         """End it and whatever it started; more than once does no harm."""
-        if self._gone:
-            return
-        self._gone = True
-        os.close(self._lifeline)
-        self._wait()
+        self.cut()
         for stream in (self._stdin, self._stdout, self._errors):
             with suppress(OSError):
                 stream.close()

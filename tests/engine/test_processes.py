@@ -27,7 +27,7 @@ def call(tmp_path, inputs):
     import json
 
     arguments = [sys.executable, "-c", CALLER, str(tmp_path), str(tmp_path / "started"), json.dumps(inputs)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def pid_files(tmp_path, name):
@@ -118,6 +118,43 @@ def test_waiting_for_another_caller_is_not_counted_as_the_task_s_own_time(tmp_pa
         caller.join(30)
     assert found[0][0].result()["by"] == "the other"
     assert not (tmp_path / "started").exists()
+
+
+def test_closing_the_engine_under_a_run_stops_it_and_marks_nothing_as_failed(tmp_path):
+    import threading
+
+    from mlip_sse.errors import RunError
+
+    engine = Engine(tmp_path, {"scheduler": "embedded", "cores": 1})
+    found = []
+
+    def run():
+        try:
+            engine.run("md", errands(tmp_path / "started"), [{"number": n, "deed": "hang"} for n in range(3)])
+        except RunError as error:
+            found.append(str(error))
+
+    caller = threading.Thread(target=run)
+    caller.start()
+    wait_for(lambda: pid_files(tmp_path, "child.pid"))
+    engine.close()
+    caller.join(30)
+    assert "stopped" in found[0]
+    assert len((tmp_path / "started").read_text().splitlines()) == 1
+    assert not list(tmp_path.glob("tasks/*/error.json"))
+    assert not any(map(is_alive, [*pid_files(tmp_path, "worker.pid"), *pid_files(tmp_path, "child.pid")]))
+
+
+def test_ctrl_c_ends_all_soon(tmp_path):
+    caller = call(tmp_path, [{"number": 1}, {"number": 2, "deed": "hang"}])
+    wait_for(lambda: pid_files(tmp_path, "child.pid"))
+    pids = [*pid_files(tmp_path, "worker.pid"), *pid_files(tmp_path, "child.pid")]
+    caller.send_signal(signal.SIGINT)
+    assert caller.wait(15) != 0
+    caller.stdout.close()
+    assert not any(map(is_alive, pids))
+    assert not list(tmp_path.glob("tasks/*/error.json"))
+    assert not list(tmp_path.glob("tasks/.stop*"))
 
 
 def test_closing_the_engine_leaves_no_process(tmp_path):

@@ -107,6 +107,41 @@ def test_kubernetes_needs_its_package(tmp_path, monkeypatch):
         require_scheduler(spec, tmp_path)
 
 
+def test_kubernetes_is_told_everything(tmp_path, monkeypatch):
+    """Its provider asks for a cluster as soon as it is made, so a recorder stands in."""
+    import parsl.providers
+
+    told = {}
+
+    class Recorder(parsl.providers.LocalProvider):
+        def __init__(self, **settings):
+            told.update(settings)
+            super().__init__()
+
+    monkeypatch.setattr(parsl.providers, "KubernetesProvider", Recorder)
+    spec = load_engine(
+        {
+            "scheduler": "kubernetes",
+            "address": "127.0.0.1",
+            "image": "mlip-sse:1",
+            "volumes": {"work": "/work"},
+            "md": {**LANE, "memory": "8Gi", "gpus_per_job": 1},
+        }
+    )
+    (executor,) = parsl_config(spec, "md", tmp_path, 1).executors
+    assert executor.launch_cmd.startswith("python3 -P -m parsl.")
+    assert (told["image"], told["namespace"], told["persistent_volumes"]) == (
+        "mlip-sse:1",
+        "default",
+        [("work", "/work")],
+    )
+    assert (told["init_cpu"], told["max_cpu"], told["init_mem"], told["max_mem"]) == (8, 8, "8Gi", "8Gi")
+    assert told["extra_limits"] == told["extra_requests"] == {"nvidia.com/gpu": "1"}
+    assert (told["init_blocks"], told["max_blocks"], told["worker_init"]) == (0, 3, "module load vasp")
+    accepted = parsl.providers.kubernetes.kube.KubernetesProvider.__init__.__code__.co_varnames
+    assert set(told) <= set(accepted)
+
+
 def test_every_engine_has_three_lanes():
     for model in ENGINES.values():
         assert {"scheduler", "label", "train", "md"} <= set(model.model_fields)
