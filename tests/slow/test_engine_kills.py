@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["importable"]  # a fixture
 
-N_KILLS, N_TASKS = 20, 60
+N_KILLS, N_TASKS = 20, 160
 
 CALLER = """
 import json, sys
@@ -40,10 +40,12 @@ def test_kill_9_at_twenty_moments(tmp_path):
     inputs = [{"number": number, "seconds": 0.25} for number in range(N_TASKS)]
     moments = random.Random(20)
     n_hit = 0
-    for _ in range(N_KILLS):
+    for kill in range(N_KILLS):
         done, n_before = finished(tmp_path), len(started(tmp_path))
         caller = subprocess.Popen([sys.executable, "-c", CALLER, str(tmp_path), json.dumps(inputs)])
-        time.sleep(moments.uniform(0.5, 3.0))
+        if kill % 4:  # every fourth while it starts
+            wait_for(lambda n_before=n_before: len(started(tmp_path)) > n_before)
+        time.sleep(moments.uniform(0.0, 1.5))
         caller.send_signal(signal.SIGKILL)
         caller.wait()
         begun = started(tmp_path)[n_before:]
