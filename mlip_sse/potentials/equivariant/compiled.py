@@ -20,7 +20,7 @@ from mlip_sse.errors import RunError
 from mlip_sse.potentials.equivariant.runtime import package_versions, prepare, quiet
 from mlip_sse.potentials.lammps_plugin.cached_plugin import cache_folder
 
-__all__ = ["COMPILED_FILE", "compile_network", "compiled_path", "transforms"]
+__all__ = ["COMPILED_FILE", "compile_network", "compiled_path", "require_compiler", "transforms"]
 
 COMPILED_FILE = "potential.nequip.pt2"
 """The name in decks; LAMMPS asks for this ending, of Allegro's files too."""
@@ -70,12 +70,7 @@ def compile_network(model: Any, elements: Sequence[str], cutoff: float, target: 
     """
     if path.is_file():
         return path
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        raise RunError(
-            f"found no C++ compiler ({compiler}), expected one to compile a network for {target}: install g++, or name "
-            f"another one in CXX"
-        )
+    require_compiler(f"a network for {target}")
     path.parent.mkdir(parents=True, exist_ok=True)
     prepare()
     with quiet(path.parent / "log.txt"):
@@ -89,6 +84,22 @@ def compile_network(model: Any, elements: Sequence[str], cutoff: float, target: 
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return path
+
+
+def require_compiler(what: str) -> None:
+    """Refuse where torch would find no C++ compiler.
+
+    Raises
+    ------
+    RunError
+        Naming what it is for, and what to do.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise RunError(
+            f"found no C++ compiler ({compiler}), expected one to compile {what}: install g++, or name another one in "
+            f"CXX"
+        )
 
 
 def _export(model: Any, elements: Sequence[str], cutoff: float, target: str, device: str, path: Path) -> None:

@@ -13,6 +13,7 @@
 
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 
 from mlip_sse.dataset import LabelledFrame
 from mlip_sse.errors import FormatError, InputError, RunError
+from mlip_sse.potentials.equivariant.compiled import require_compiler
 from mlip_sse.potentials.equivariant.network import (
     FORMAT,
     Architecture,
@@ -102,7 +104,7 @@ def train(
     FormatError
         When a checkpoint cannot be read here: another version, or a pickle of anything but numbers.
     RunError
-        When the loss is no longer a number.
+        When the loss is no number from the first epoch on, or the step is to be compiled and there is no compiler.
     """
     if not frames[1]:
         raise InputError("found no validation frame, expected at least one to choose the epoch by: split.validation")
@@ -110,6 +112,8 @@ def train(
     folder = folder / f"{seed}-{digest[:12]}"
     if (folder / NETWORK_FILE).is_file():
         return Trained(read_network_file(folder / NETWORK_FILE), read_weights(folder / BEST_FILE), folder)
+    if recipe.training.compile:
+        require_compiler("the training step; without one, set training.compile to false")
     folder.mkdir(parents=True, exist_ok=True)
     prepare(recipe.training.threads)
     checkpoint = _checkpoint_to_resume(folder, digest)
@@ -223,7 +227,13 @@ def _run(
         # Lightning restores the data module after its generators were made, too late for the order of the frames.
         data.load_state_dict(checkpoint[_DATA_STATE])
     resume = None if checkpoint is None else folder / CHECKPOINT_FILE
-    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    except SystemExit as stop:
+        # Lightning makes an exit of Ctrl-C, and the process deaf to the next one.
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from stop
     return network
 
 

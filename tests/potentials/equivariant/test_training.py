@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from mlip_sse.dataset import Fingerprint
-from mlip_sse.errors import FormatError, InputError
+from mlip_sse.errors import FormatError, InputError, RunError
 from mlip_sse.potentials.contract import FAMILIES
 from tests.potentials.equivariant.tiny import tiny_frames, tiny_potential, tiny_recipe
 
@@ -127,6 +128,17 @@ def test_a_killed_training_goes_on_and_ends_where_the_whole_one_does(tmp_path):
     for name, weights in whole.members[0].items():
         # The same operations in the same order on one thread; 1e-9 leaves room for another summation order.
         np.testing.assert_allclose(resumed.members[0][name], weights, rtol=1e-9, atol=1e-12)
+
+
+def test_an_interrupt_stays_one_and_the_next_is_heard(tmp_path):
+    def interrupt(share, line):
+        raise KeyboardInterrupt
+
+    frames, before = tiny_frames(3), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        family_class("nequip").fit(tiny_recipe("nequip"), frames[:2], frames[2:], tmp_path / "work", progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (the_folder(tmp_path / "work") / "last.ckpt").is_file()
 
 
 def test_what_is_trained_is_not_trained_again(tmp_path):
@@ -247,6 +259,13 @@ def test_one_thread_unless_told_otherwise(tmp_path):
     assert torch.get_num_threads() == 1
     origin = json.loads((the_folder(tmp_path / "work") / "network.json").read_text())
     assert origin["versions"]["torch"].startswith("2.")
+
+
+def test_a_missing_compiler_is_named_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(RunError, match=r"no-such-compiler.*set training\.compile to false"):
+        tiny_potential("nequip", tmp_path / "work", training={"compile": True})
+    assert not (tmp_path / "work").exists()
 
 
 def test_cuda_that_is_not_there_is_refused(tmp_path):
