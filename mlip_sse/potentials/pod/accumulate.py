@@ -149,9 +149,12 @@ class Environments:
     ----------
     known
         Active sets to go on from.
+    relative_cutoff
+        Of `select_active_set`.
     """
 
-    def __init__(self, known: "Mapping[str, ActiveSet] | None" = None) -> None:
+    def __init__(self, known: "Mapping[str, ActiveSet] | None" = None, relative_cutoff: float = 1e-6) -> None:
+        self._relative_cutoff = relative_cutoff
         self._waiting: dict[str, list[NDArray[np.float64]]] = {}
         self._chosen: dict[str, ActiveSet] = dict(known or {})
 
@@ -173,7 +176,7 @@ class Environments:
         from mlip_sse.potentials.uncertainty.active_set import merge_active_sets, select_active_set
 
         if waiting := self._waiting.pop(element, []):
-            found = select_active_set(np.vstack(waiting))
+            found = select_active_set(np.vstack(waiting), relative_cutoff=self._relative_cutoff)
             old = self._chosen.get(element)
             self._chosen[element] = found if old is None else merge_active_sets(old, found)
 

@@ -15,11 +15,12 @@ from mlip_sse.errors import FormatError
 __all__ = ["array_bytes", "read_arrays"]
 
 
-def array_bytes(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def array_bytes(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False) -> bytes:
     """Return the content of a file; ``head`` holds the version as ``format``."""
     text = np.frombuffer(json.dumps(head, sort_keys=True).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
-    np.savez(buffer, head=text, **dict(arrays))  # type: ignore[arg-type]
+    write = np.savez_compressed if compressed else np.savez
+    write(buffer, head=text, **dict(arrays))  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

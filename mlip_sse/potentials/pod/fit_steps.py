@@ -64,7 +64,7 @@ class Fit:
                 f"found {len(self.recipe.regularisations)} values of regularisation and no validation frames, expected "
                 "one number, or validation frames to choose on"
             )
-        environments = Environments()
+        environments = Environments(relative_cutoff=self.recipe.active_set_cutoff)
         equations = self._train(environments)
         held_out = EquationSums(self._empty(0))
         accumulate(

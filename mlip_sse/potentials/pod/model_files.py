@@ -32,13 +32,20 @@ VALIDATION_FILE = "validation.npz"
 _FORMAT = 1
 
 
-def uncertainty_bytes(committee: NDArray[np.float64], active_sets: "Mapping[str, ActiveSet]") -> bytes:
-    """Return the content of the file that holds committee (n_members, n_columns) and active sets."""
-    arrays = {"committee": committee}
+def uncertainty_bytes(
+    committee: NDArray[np.float64], active_sets: "Mapping[str, ActiveSet]", *, small: bool = False
+) -> bytes:
+    """Return the content of the file that holds committee (n_members, n_columns) and active sets.
+
+    A small one, of a potential without its equations, leaves out the chosen environments, which only the joining of
+    active sets reads, and keeps seven digits.
+    """
+    kind = np.float32 if small else np.float64
+    arrays = {"committee": committee.astype(kind)}
     for element, found in active_sets.items():
-        arrays[f"rows_{element}"] = found.rows
-        arrays[f"projection_{element}"] = found.projection
-    return array_bytes({"format": _FORMAT, "elements": sorted(active_sets)}, arrays)
+        arrays[f"rows_{element}"] = (found.rows[:0] if small else found.rows).astype(kind)
+        arrays[f"projection_{element}"] = found.projection.astype(kind)
+    return array_bytes({"format": _FORMAT, "elements": sorted(active_sets)}, arrays, compressed=small)
 
 
 def read_uncertainty(path: Path, n_columns: int) -> "tuple[NDArray[np.float64], dict[str, ActiveSet]]":
@@ -52,7 +59,7 @@ def read_uncertainty(path: Path, n_columns: int) -> "tuple[NDArray[np.float64], 
     from mlip_sse.potentials.uncertainty.active_set import ActiveSet
 
     head, arrays = read_arrays(path, _FORMAT, ("committee",), "committee and active sets")
-    committee = arrays["committee"]
+    committee = np.asarray(arrays["committee"], dtype=np.float64)
     try:
         sets = {
             element: ActiveSet(arrays[f"rows_{element}"], arrays[f"projection_{element}"])

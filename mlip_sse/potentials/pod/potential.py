@@ -312,7 +312,9 @@ class PodPotential(FittedPotential):
         elements = canonical_order(seen | set(self.elements))
         recipe = self.recipe.model_copy(update={"elements": elements})
         sums = EquationSums(embed_equations(self.equations, recipe, elements), mixed)
-        environments = Environments(embed_active_sets(self.active_sets, recipe, self.elements, elements))
+        environments = Environments(
+            embed_active_sets(self.active_sets, recipe, self.elements, elements), recipe.active_set_cutoff
+        )
         accumulate(frames, recipe, elements, sums, environments)
         held_out = EquationSums(embed_equations(self.validation_equations, recipe, elements), mixed)
         accumulate(validation, recipe, elements, held_out, close_pairs=False)
@@ -329,7 +331,7 @@ class PodPotential(FittedPotential):
 
         return combine(potentials, name=name, mixed=mixed)
 
-    def save(self, folder: str | Path, *, keep_equations: bool = True) -> Path:
+    def save(self, folder: str | Path, *, keep_equations: bool | None = None) -> Path:
         """Write recipe, files and card into ``folder``.
 
         Parameters
@@ -337,14 +339,16 @@ class PodPotential(FittedPotential):
         folder
             A new folder, an empty one, or that of a potential, which is replaced.
         keep_equations
-            Whether the sums go with it: without them it is small, but takes no more frames and is not combined.
+            Whether the sums go with it: without them it is small, but takes no more frames and is not combined. None:
+            as the recipe says.
         """
+        keep = self.recipe.keep_equations if keep_equations is None else keep_equations
         files = {
             PARAMETERS_FILE: parameters_text(self.recipe, self.elements).encode(),
             COEFFICIENTS_FILE: coefficients_text(self.coefficients).encode(),
-            UNCERTAINTY_FILE: uncertainty_bytes(self.committee, self.active_sets),
+            UNCERTAINTY_FILE: uncertainty_bytes(self.committee, self.active_sets, small=not keep),
         }
-        if keep_equations and self._equations is not None and self._validation is not None:
+        if keep and self._equations is not None and self._validation is not None:
             files[EQUATIONS_FILE] = self.equations.to_bytes()
             files[VALIDATION_FILE] = self.validation_equations.to_bytes()
         write_model_folder(folder, self.recipe, self._card, files)

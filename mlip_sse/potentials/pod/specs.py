@@ -84,6 +84,15 @@ class PodSpec(FittedSpec):
         description="ridge penalty relative to the squared norm of each column; of a list, validation frames choose",
     )
     committee: int = Field(4, ge=0, le=64, description="number of bootstrap members; 0: no committee")
+    active_set_cutoff: float = Field(
+        1e-6,
+        gt=0,
+        lt=0.1,
+        description="directions of descriptors with a smaller share of the largest spread do not enter the grade",
+    )
+    keep_equations: bool = Field(
+        True, description="keep the sums, to add frames and combine; without them the potential is small and closed"
+    )
     core: CoreSpec = Field(
         default_factory=CoreSpec, description="repulsion at short range that the fit is made on top of"
     )

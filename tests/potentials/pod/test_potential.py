@@ -289,6 +289,11 @@ def test_without_its_equations_it_is_small_and_final(fitted, licl_frames, tmp_pa
     np.testing.assert_array_equal(predictions(loaded, licl_frames[0]), predictions(fitted, licl_frames[0]))
     with pytest.raises(InputError, match="without its equations"):
         loaded.add_frames(licl_frames[12:13])
+    whole = fitted.save(tmp_path / "whole") / "uncertainty.npz"
+    assert (folder / "uncertainty.npz").stat().st_size < 0.5 * whole.stat().st_size
+    atoms = licl_frames[0].to_atoms()
+    grades = [each.calculator().get_property("extrapolation_grade", atoms) for each in (loaded, fitted)]
+    np.testing.assert_allclose(*grades, rtol=1e-2)  # single precision, amplified 1e4-fold by the narrow directions
 
 
 def test_a_card_with_changes_keeps_the_rest(fitted):
