@@ -3,14 +3,20 @@
 >>> from mlip_sse.engine import Engine, Work
 >>> with Engine("campaign") as engine:  # doctest: +SKIP
 ...     outcomes = engine.run("md", Work("my_package.segments:start"), segments, min_success=0.8)
+
+The names below load on first use, so that a worker process starts without what only its caller needs.
 """
 
-from mlip_sse.engine.lanes import LANES, Engine, Lane
-from mlip_sse.engine.outcomes import Outcome, Outcomes, Progress
-from mlip_sse.engine.run import run_tasks
-from mlip_sse.engine.specs import ENGINES, EngineSpec, load_engine
-from mlip_sse.engine.task_folder import TaskFailure, TaskFolder, quarantined, release, task_id
-from mlip_sse.engine.work import Work
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlip_sse.engine.lanes import LANES, Engine, Lane, LaneName
+    from mlip_sse.engine.outcomes import Outcome, Outcomes, Progress
+    from mlip_sse.engine.run import run_tasks
+    from mlip_sse.engine.specs import ENGINES, EngineSpec, load_engine
+    from mlip_sse.engine.task_folder import TaskFailure, TaskFolder, quarantined, release, task_id
+    from mlip_sse.engine.work import Run, Work
 
 __all__ = [
     "ENGINES",
@@ -18,9 +24,11 @@ __all__ = [
     "Engine",
     "EngineSpec",
     "Lane",
+    "LaneName",
     "Outcome",
     "Outcomes",
     "Progress",
+    "Run",
     "TaskFailure",
     "TaskFolder",
     "Work",
@@ -30,3 +38,34 @@ __all__ = [
     "run_tasks",
     "task_id",
 ]
+
+_HOME = {
+    "ENGINES": "specs",
+    "LANES": "lanes",
+    "Engine": "lanes",
+    "EngineSpec": "specs",
+    "Lane": "lanes",
+    "LaneName": "lanes",
+    "Outcome": "outcomes",
+    "Outcomes": "outcomes",
+    "Progress": "outcomes",
+    "Run": "work",
+    "TaskFailure": "task_folder",
+    "TaskFolder": "task_folder",
+    "Work": "work",
+    "load_engine": "specs",
+    "quarantined": "task_folder",
+    "release": "task_folder",
+    "run_tasks": "run",
+    "task_id": "task_folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
