@@ -10,6 +10,7 @@ The same call again repeats nothing that was done: a finished potential of the s
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from mlip_sse.catalogue import resolve
-from mlip_sse.dataset import Dataset, LabelledFrame, Split, split_by_group, split_by_time
+from mlip_sse.dataset import (
+    Dataset,
+    DatasetWarning,
+    LabelledFrame,
+    Split,
+    doubts_about_stress,
+    split_by_group,
+    split_by_time,
+)
 from mlip_sse.errors import InputError
 from mlip_sse.potentials.calibration import calibrate_bounds
 from mlip_sse.potentials.contract import CARD_FILE, FAMILIES, RECIPE_FILE, Card, FittedPotential, load_potential
@@ -75,6 +84,11 @@ def fit(
         the training frames do not know.
     SpecError
         When the recipe is not that of a fitted family.
+
+    Warns
+    -----
+    DatasetWarning
+        When the stresses have probably the wrong sign or unit.
     """
     spec, name = _recipe(recipe, Path(folder))
     wanted = _known_gates(gates)
@@ -85,6 +99,8 @@ def fit(
 
     split = _split(spec, data, Path(folder), lambda share, line: say(_SHARES["data"] * share, line))
     _require_consistent(spec, split)
+    for doubt in doubts_about_stress(split.train):
+        warnings.warn(DatasetWarning(doubt), stacklevel=2)
     job = _Job(spec, name, split, Path(folder), say)
     potential = job.finished() or job.measured(job.fitted())
     return job.gated(potential, wanted)
@@ -148,9 +164,10 @@ class _Job:
         return self._loaded(self.folder / POTENTIAL_FOLDER) or potential
 
     def gated(self, potential: FittedPotential, wanted: Sequence[str]) -> FittedPotential:
-        """Run the gates that were not run yet, and note them in the card."""
+        """Run the gates that were not run yet, or could not be, and note them in the card."""
         structures = choose_structures(self.split.train)
-        missing = [name for name in wanted if name not in potential.card.gates]
+        known = {name for name, plain in potential.card.gates.items() if plain["found"] is not None}
+        missing = [name for name in wanted if name not in known]
         if not missing or not structures:
             self.say(1.0, "done")
             return potential

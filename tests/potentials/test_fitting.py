@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from mlip_sse.dataset import Dataset, Fingerprint, LabelledFrame, Split, split_by_group
+from mlip_sse.dataset import Dataset, DatasetWarning, Fingerprint, LabelledFrame, Split, split_by_group
 from mlip_sse.errors import InputError, SpecError
 from mlip_sse.potentials import load_potential
 from mlip_sse.potentials.calibration import ForceBounds
@@ -68,6 +68,15 @@ def test_gates_that_are_asked_for_later_are_added(frames, tmp_path, monkeypatch)
     second = fit(pod_recipe(), frames, tmp_path / "x", gates=["extensivity"])
     assert set(second.card.gates) == {"extensivity"}
     assert second.card.errors == first.card.errors
+
+
+def test_a_gate_that_could_not_run_is_run_again(frames, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLIP_SSE_LMP", str(tmp_path / "no_lammps_here"))
+        first = fit(pod_recipe(), frames, tmp_path / "x", gates=["parity"])
+    assert "MLIP_SSE_LMP" in first.card.gates["parity"]["reason"]
+    assert not first.card.gates["parity"]["passed"]
+    assert fit(pod_recipe(), frames, tmp_path / "x", gates=["parity"]).card.gates["parity"]["passed"]
 
 
 def test_what_was_fitted_but_not_measured_is_not_fitted_again(frames, tmp_path, monkeypatch):
@@ -147,6 +156,19 @@ def lacking_chlorine(frames):
         ("Li",), 3 * np.eye(3), np.zeros((1, 3)), 0.0, np.zeros((1, 3)), None, frames[0].fingerprint
     )
     return Split((lithium,), tuple(frames[:1]), (), "by hand")
+
+
+def test_stress_of_the_wrong_sign_is_doubted(tmp_path):
+    """LAMMPS and VASP write pressures; the stress then falls as the volume grows."""
+    stretched = licl_atoms(12, rattle=(0.01, 0.02), strain=0.0)
+    for number, atoms in enumerate(stretched):
+        atoms.set_cell(atoms.cell * (0.97, 0.99, 1.01, 1.03)[number // 3], scale_atoms=True)
+    turned = [
+        LabelledFrame(f.symbols, f.cell, f.positions, f.energy, f.forces, -f.stress, f.fingerprint, f"run {i}", i)
+        for i, f in enumerate(label(stretched, smooth_licl()))
+    ]
+    with pytest.warns(DatasetWarning, match="sign is probably reversed"):
+        fit(pod_recipe(committee=0), turned, tmp_path / "x", gates=())
 
 
 def test_other_refusals(frames, tmp_path):
