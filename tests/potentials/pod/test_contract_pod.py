@@ -20,7 +20,8 @@ class TestThreeBody(ContractSuite):
     """In double precision, at the tolerances of the suite; edges below twice the cutoff."""
 
     @pytest.fixture(scope="class")
-    def potential(self, licl_frames, tmp_path_factory):
+    @classmethod
+    def potential(cls, licl_frames, tmp_path_factory):
         folder = tmp_path_factory.mktemp("three") / "work"
         return PodPotential.fit(recipe(), licl_frames[:10], [], folder)
 
@@ -29,7 +30,8 @@ class TestFourBody(ContractSuite):
     """The same but for the order of types, which LAMMPS' four-body functions depend on."""
 
     @pytest.fixture(scope="class")
-    def potential(self, licl_frames, tmp_path_factory):
+    @classmethod
+    def potential(cls, licl_frames, tmp_path_factory):
         folder = tmp_path_factory.mktemp("four") / "work"
         return PodPotential.fit(recipe(**FOUR_BODY), licl_frames[:10], [], folder)
 
