@@ -164,6 +164,8 @@ class Reference:
         """
         if workers < 1:
             raise InputError(f"found workers {workers}, expected at least 1")
+        if lane is not None and folder is None:
+            raise InputError("found a lane and no folder, expected one that its workers see, such as engine.tasks")
         self.require_ready()
         structures = list(structures)
         with ExitStack() as stack:

@@ -110,6 +110,21 @@ def test_without_a_folder_nothing_stays(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_lane_makes_the_labels_and_tries_again(tmp_path):
+    from mlip_sse.engine import Engine
+
+    started = tmp_path / "started"
+    with Engine(tmp_path, {"scheduler": "embedded", "cores": 2}) as engine:
+        with pytest.raises(InputError, match="found a lane and no folder"):
+            moody().label([copper()], lane=engine.lane("label"))
+        structures = [copper(1), copper(2, "Ag"), copper(3)]
+        labels = moody(started).label(structures, engine.tasks, lane=engine.lane("label"))
+    assert (len(labels), labels.n_labelled) == (2, 2)
+    assert [failure.reason for failure in labels.failures] == ["the silver bullet"]
+    assert started.read_text().count("AgCu3") == 2
+    assert moody(started).label(structures, tmp_path / "tasks").n_reused == 2
+
+
 def test_no_stress_is_no_failure(tmp_path):
     reference = load_reference("ase:tests.references.calculators:Stressless")
     (frame,) = reference.label([copper()], tmp_path)
