@@ -127,7 +127,7 @@ def _gates(
     vouched = {
         name: GateResult(**plain)
         for name, plain in potential.card.gates.items()
-        if name in GATES and name not in (*_EVERYWHERE, *left_out)
+        if name in GATES and name not in (*_EVERYWHERE, *left_out) and plain["found"] is not None
     }
     missing = [name for name in GATES if name not in vouched and name not in left_out]
     found: dict[str, GateResult] = {}
