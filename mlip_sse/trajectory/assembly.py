@@ -102,7 +102,7 @@ class Assembly:
             self._notes.append(f"{path}: {clock.n_repeated} repeated frames left out")
         if clock.conflict:
             self._notes.append(clock.conflict)
-            warnings.warn(clock.conflict, TrajectoryWarning, stacklevel=3)
+            warnings.warn(clock.conflict, TrajectoryWarning, stacklevel=4)
         self._match_spacing(clock, n_frames)
         self._notes.extend(source.notes)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,22 @@ def read_trajectory(
     InputError
         When an argument cannot be used, or one that is needed is missing.
     """
+    paths = _checked_paths(path, frame_spacing_fs, start, stop, step)
+    given = {"species": species, "timestep_fs": timestep_fs, **options}
+    reader_options = {name: value for name, value in given.items() if value is not None}
+    kept = Kept(start, stop, step, velocities, memory_limit_bytes, None if scratch is None else Path(scratch), dtype)
+    assembly = Assembly(kept, frame_spacing_fs, wrapped)
+    inputs = _assemble(assembly, paths, format, reader_options)
+    settings = {**reader_options, "frames": [start, stop, step], "wrapped": wrapped}
+    trajectory = assembly.finish(temperature_k, Provenance(inputs=inputs, settings=settings))
+    if reference != "none":
+        trajectory = trajectory.in_reference_frame(reference, [mobile] if isinstance(mobile, str) else mobile)
+    return trajectory
+
+
+def _checked_paths(
+    path: str | Path | Sequence[str | Path], frame_spacing_fs: float | None, start: int, stop: int | None, step: int
+) -> list[Path]:
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     if not paths:
         raise InputError("no file to read; give at least one path")
@@ -85,10 +102,13 @@ def read_trajectory(
         raise InputError(f"frames {start}:{stop}:{step} cannot be read; expected 0 ≤ start < stop and step ≥ 1")
     if frame_spacing_fs is not None and not (np.isfinite(frame_spacing_fs) and frame_spacing_fs > 0):
         raise InputError(f"frame_spacing_fs must be positive, found {frame_spacing_fs!r}")
-    given = {"species": species, "timestep_fs": timestep_fs, **options}
-    reader_options = {name: value for name, value in given.items() if value is not None}
-    kept = Kept(start, stop, step, velocities, memory_limit_bytes, None if scratch is None else Path(scratch), dtype)
-    assembly = Assembly(kept, frame_spacing_fs, wrapped)
+    return paths
+
+
+def _assemble(
+    assembly: Assembly, paths: Sequence[Path], format: str | None, reader_options: Mapping[str, Any]
+) -> tuple[InputFile, ...]:
+    """Read the files into the assembly while a thread hashes them; return what was read."""
     with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
         hashes: list[Future[InputFile]] = []
         for one in paths:
@@ -97,9 +117,4 @@ def read_trajectory(
             assembly.add(one, source)
             if assembly.complete:
                 break
-        inputs = tuple(future.result() for future in hashes)
-    settings = {**reader_options, "frames": [start, stop, step], "wrapped": wrapped}
-    trajectory = assembly.finish(temperature_k, Provenance(inputs=inputs, settings=settings))
-    if reference != "none":
-        trajectory = trajectory.in_reference_frame(reference, [mobile] if isinstance(mobile, str) else mobile)
-    return trajectory
+        return tuple(future.result() for future in hashes)
