@@ -91,6 +91,20 @@ def analyze(
     options = {"mobile": named, "charges": charges, "reference": reference, "species": species, "topology": topology}
     chosen = load_recipe(recipe, **options)
     files = _files(paths)
+    rows, errors = _measure_all(files, temperatures_k, chosen, frame_spacing_fs, progress)
+    if errors and all(row.failed for row in rows):
+        raise _nothing_left(errors, rows)
+    return _report(chosen, rows)
+
+
+def _measure_all(
+    files: Sequence[str],
+    temperatures_k: float | Sequence[float] | None,
+    chosen: Recipe,
+    frame_spacing_fs: float | None,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[list[Measurement], list[MlipSseError]]:
+    """Return the rows of all files, refused ones included, and the errors behind the refusals."""
     earlier = [_is_earlier(chosen, path) for path in files]
     kelvins = _temperatures(temperatures_k, [path for path, known in zip(files, earlier, strict=True) if not known])
     rows: list[Measurement] = []
@@ -108,9 +122,7 @@ def analyze(
             errors.append(error)
             reason = str(error).removeprefix(f"{path}: ")
             rows.append(Measurement.of_failure(path, kelvin, ",".join(chosen.mobile), reason))
-    if errors and all(row.failed for row in rows):
-        raise _nothing_left(errors, rows)
-    return _report(chosen, rows)
+    return rows, errors
 
 
 def _files(paths: str | Path | Sequence[str | Path]) -> list[str]:
