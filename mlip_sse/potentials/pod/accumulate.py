@@ -178,7 +178,9 @@ class Environments:
         if waiting := self._waiting.pop(element, []):
             found = select_active_set(np.vstack(waiting), relative_cutoff=self._relative_cutoff)
             old = self._chosen.get(element)
-            self._chosen[element] = found if old is None else merge_active_sets(old, found)
+            if old is not None:
+                found = merge_active_sets(old, found, relative_cutoff=self._relative_cutoff)
+            self._chosen[element] = found
 
 
 def _require_fittable(frame: "LabelledFrame", elements: Sequence[str]) -> None:

@@ -40,7 +40,8 @@ def combine(potentials: Sequence[PodPotential], *, name: str | None = None, mixe
     sets = [embed_active_sets(each.active_sets, recipe, each.elements, elements) for each in potentials]
     solution = solve_equations(recipe, equations, validation)
     joined = name or "+".join(potential.card.name for potential in potentials)
-    return PodPotential.from_solution(recipe, joined, solution, reduce(merge_environments, sets), equations, validation)
+    active_sets = reduce(lambda one, other: merge_environments(one, other, recipe.active_set_cutoff), sets)
+    return PodPotential.from_solution(recipe, joined, solution, active_sets, equations, validation)
 
 
 def _joined_recipe(potentials: Sequence[PodPotential], elements: tuple[str, ...]) -> PodSpec:

@@ -86,13 +86,15 @@ def embed_active_sets(
     for element, found in sets.items():
         rows = np.zeros((found.rank, n_descriptors))
         rows[:, inside] = found.rows
-        embedded[element] = select_active_set(rows)
+        embedded[element] = select_active_set(rows, relative_cutoff=spec.active_set_cutoff)
     return embedded
 
 
-def merge_environments(first: "Mapping[str, ActiveSet]", second: "Mapping[str, ActiveSet]") -> "dict[str, ActiveSet]":
+def merge_environments(
+    first: "Mapping[str, ActiveSet]", second: "Mapping[str, ActiveSet]", relative_cutoff: float
+) -> "dict[str, ActiveSet]":
     """Return the active sets of two fits together."""
-    environments = Environments(first)
+    environments = Environments(first, relative_cutoff)
     for element, found in second.items():
         environments.add([element] * found.rank, found.rows)
     return environments.active_sets()
