@@ -113,17 +113,20 @@ template <typename T> at::Tensor tensor_of(const std::vector<T> &values, at::Int
   return at::from_blob(const_cast<T *>(values.data()), shape, at::CppTypeToScalarType<T>::value);
 }
 
-// Number of torch's threads for one call: LAMMPS' own, whatever Python or another rank's library set before.
+// Number of torch's threads for one call: that of LAMMPS, whatever Python set for its own use of torch.
 class ThreadCount {
  public:
-  explicit ThreadCount(int wanted) : before_(at::get_num_threads())
+  explicit ThreadCount(int wanted) : before_(at::get_num_threads()), wanted_(wanted)
   {
-    if (wanted != before_) at::set_num_threads(wanted);
+    if (wanted_ != before_) at::set_num_threads(wanted_);
   }
-  ~ThreadCount() { at::set_num_threads(before_); }
+  ~ThreadCount()
+  {
+    if (wanted_ != before_) at::set_num_threads(before_);
+  }
 
  private:
-  const int before_;
+  const int before_, wanted_;
 };
 
 }    // namespace
