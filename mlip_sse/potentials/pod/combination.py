@@ -1,15 +1,21 @@
-"""Join experts: their equations are added among the columns of all their elements, and solved once."""
+"""Join experts, or experts and new frames: equations are added among the columns of all elements, and solved once."""
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from mlip_sse.errors import InputError
+from mlip_sse.potentials.pod.accumulate import Environments, accumulate
 from mlip_sse.potentials.pod.columns import canonical_order
+from mlip_sse.potentials.pod.normal_equations import EquationSums
 from mlip_sse.potentials.pod.potential import PodPotential
 from mlip_sse.potentials.pod.solution import embed_active_sets, embed_equations, merge_environments, solve_equations
 from mlip_sse.potentials.pod.specs import PodSpec
 
-__all__ = ["combine"]
+if TYPE_CHECKING:
+    from mlip_sse.dataset import LabelledFrame
+
+__all__ = ["combine", "grown"]
 
 
 def combine(potentials: Sequence[PodPotential], *, name: str | None = None, mixed: Sequence[str] = ()) -> PodPotential:
@@ -42,6 +48,28 @@ def combine(potentials: Sequence[PodPotential], *, name: str | None = None, mixe
     joined = name or "+".join(potential.card.name for potential in potentials)
     active_sets = reduce(lambda one, other: merge_environments(one, other, recipe.active_set_cutoff), sets)
     return PodPotential.from_solution(recipe, joined, solution, active_sets, equations, validation)
+
+
+def grown(
+    potential: PodPotential,
+    frames: "Sequence[LabelledFrame]",
+    validation: "Sequence[LabelledFrame]",
+    mixed: Sequence[str] = (),
+) -> PodPotential:
+    """Return what a fit on old and new frames would give, reading only the new; see `PodPotential.add_frames`."""
+    seen = {symbol for frame in (*frames, *validation) for symbol in frame.symbols}
+    elements = canonical_order(seen | set(potential.elements))
+    recipe = potential.recipe.model_copy(update={"elements": elements})
+    sums = EquationSums(embed_equations(potential.equations, recipe, elements), mixed)
+    environments = Environments(
+        embed_active_sets(potential.active_sets, recipe, potential.elements, elements), recipe.active_set_cutoff
+    )
+    accumulate(frames, recipe, elements, sums, environments)
+    held_out = EquationSums(embed_equations(potential.validation_equations, recipe, elements), mixed)
+    accumulate(validation, recipe, elements, held_out, close_pairs=False)
+    equations, held = sums.equations(), held_out.equations()
+    solution = solve_equations(recipe, equations, held)
+    return potential.from_solution(recipe, potential.card.name, solution, environments.active_sets(), equations, held)
 
 
 def _joined_recipe(potentials: Sequence[PodPotential], elements: tuple[str, ...]) -> PodSpec:

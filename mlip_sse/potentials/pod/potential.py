@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.contract import Card, FittedPotential, LammpsInput
 from mlip_sse.potentials.model_folder import read_model_folder, write_model_folder
-from mlip_sse.potentials.pod.accumulate import Environments, accumulate
+from mlip_sse.potentials.pod.card import fresh_card
 from mlip_sse.potentials.pod.columns import canonical_order, column_names, embedding
 from mlip_sse.potentials.pod.model_files import (
     COEFFICIENTS_FILE,
@@ -27,20 +26,16 @@ from mlip_sse.potentials.pod.model_files import (
     read_uncertainty,
     uncertainty_bytes,
 )
-from mlip_sse.potentials.pod.normal_equations import EquationSums, NormalEquations
+from mlip_sse.potentials.pod.normal_equations import NormalEquations
 from mlip_sse.potentials.pod.parameter_file import (
     coefficients_text,
     parameters_text,
     read_coefficients,
     read_parameters,
 )
-from mlip_sse.potentials.pod.ridge import Choice
 from mlip_sse.potentials.pod.short_range_core import core_pair_lines, standard_masses
 from mlip_sse.potentials.pod.solution import (
     Solution,
-    embed_active_sets,
-    embed_equations,
-    solve_equations,
 )
 from mlip_sse.potentials.pod.specs import PodSpec
 from mlip_sse.specs import Spec
@@ -145,19 +140,7 @@ class PodPotential(FittedPotential):
         validation: NormalEquations,
     ) -> "PodPotential":
         """Return a potential with a fresh card: data and penalty are known, errors and gates are not."""
-        domain = recipe.domain
-        card = Card(
-            name=name,
-            family=cls.family,
-            description=recipe.description,
-            elements=tuple(recipe.elements or ()),
-            temperature_k=domain.temperature_k,
-            pressure_gpa=domain.pressure_gpa,
-            references=domain.references,
-            licence=domain.licence,
-            fingerprint=_one_fingerprint(equations),
-            data=_data_statement(equations, validation, solution.choice),
-        )
+        card = fresh_card(recipe, name, equations, validation, solution.choice)
         return cls(recipe, card, solution.coefficients, solution.committee, active_sets, equations, validation)
 
     @classmethod
@@ -308,19 +291,9 @@ class PodPotential(FittedPotential):
         InputError
             When a frame was counted already, or the equations were not kept.
         """
-        seen = {symbol for frame in (*frames, *validation) for symbol in frame.symbols}
-        elements = canonical_order(seen | set(self.elements))
-        recipe = self.recipe.model_copy(update={"elements": elements})
-        sums = EquationSums(embed_equations(self.equations, recipe, elements), mixed)
-        environments = Environments(
-            embed_active_sets(self.active_sets, recipe, self.elements, elements), recipe.active_set_cutoff
-        )
-        accumulate(frames, recipe, elements, sums, environments)
-        held_out = EquationSums(embed_equations(self.validation_equations, recipe, elements), mixed)
-        accumulate(validation, recipe, elements, held_out, close_pairs=False)
-        equations, held = sums.equations(), held_out.equations()
-        solution = solve_equations(recipe, equations, held)
-        return self.from_solution(recipe, self.card.name, solution, environments.active_sets(), equations, held)
+        from mlip_sse.potentials.pod.combination import grown
+
+        return grown(self, frames, validation, mixed)
 
     @classmethod
     def combine(
@@ -373,28 +346,3 @@ class PodPotential(FittedPotential):
         folder = Path(tempfile.mkdtemp(prefix="mlip-sse-pod-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
-
-
-def _one_fingerprint(equations: NormalEquations) -> dict[str, Any]:
-    """Return how the labels were made; several ways, mixed on purpose, stand side by side by their digest."""
-    from mlip_sse.dataset import Fingerprint
-
-    prints = [Fingerprint.parse(plain) for _, plain in sorted(equations.fingerprints.items())]
-    merged = prints[0]
-    for other in prints[1:]:
-        if merged.difference(other):
-            return {"mixed": dict(sorted(equations.fingerprints.items()))}
-        merged = merged.merged(other)
-    return merged.model_dump(mode="json", exclude_none=True)
-
-
-def _data_statement(equations: NormalEquations, validation: NormalEquations, choice: Choice) -> dict[str, Any]:
-    return {
-        "train_frames": len(equations.frames),
-        "validation_frames": len(validation.frames),
-        "train_rows": dict(equations.n_rows),
-        "train_sha256": sha256("\n".join(equations.frames).encode()).hexdigest(),
-        "closest_angstrom": dict(equations.closest),
-        "penalty": choice.penalty,
-        "penalty_choice": choice.describe(),
-    }
