@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -113,6 +114,13 @@ template <typename T> at::Tensor tensor_of(const std::vector<T> &values, at::Int
   return at::from_blob(const_cast<T *>(values.data()), shape, at::CppTypeToScalarType<T>::value);
 }
 
+double thread_cpu_seconds()
+{
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
 // Number of torch's threads for one call: that of LAMMPS, whatever Python set for its own use of torch.
 class ThreadCount {
  public:
@@ -198,11 +206,13 @@ Prediction Model::run(Graph &graph, int n_threads) const
   }
 
   const auto outputs = std::make_shared<std::vector<at::Tensor>>();
-  double seconds = 0.0;
+  double seconds = 0.0, cpu_seconds = 0.0;
   {
     const ThreadCount threads(n_threads);
     const auto start = std::chrono::steady_clock::now();
+    const double cpu_start = thread_cpu_seconds();
     *outputs = torch_->package->run(inputs);
+    cpu_seconds = thread_cpu_seconds() - cpu_start;
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
@@ -217,7 +227,7 @@ Prediction Model::run(Graph &graph, int n_threads) const
     output = output.contiguous();
     arrays[k] = output.data_ptr<double>();
   }
-  return {arrays[0], arrays[1], arrays[2], seconds, outputs};
+  return {arrays[0], arrays[1], arrays[2], seconds, cpu_seconds, outputs};
 }
 
 }    // namespace mlip_sse

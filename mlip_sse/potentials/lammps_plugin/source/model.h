@@ -28,7 +28,8 @@ struct Prediction {
   const double *energies;    // (n_atoms,) eV
   const double *forces;      // (n_atoms, 3) eV/Å
   const double *virial;      // (3, 3) eV, the sum of r ⊗ f: positive = compression
-  double seconds;            // spent inside the compiled code
+  double seconds;            // by the clock inside the compiled code
+  double cpu_seconds;        // and of this thread's processor, which other jobs on the machine do not stretch
   std::shared_ptr<const void> tensors;
 };
 

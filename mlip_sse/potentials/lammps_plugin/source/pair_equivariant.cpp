@@ -58,7 +58,7 @@ class PairEquivariant : public Pair {
   Graph graph;
   std::vector<int64_t> owners;    // NequIP: the atom that each atom or ghost is an image of
   std::vector<double> images;     // NequIP: and by how many cell vectors
-  double seconds[2] = {0.0, 0.0};
+  double seconds[3] = {0.0, 0.0, 0.0};
 };
 
 PairEquivariant::PairEquivariant(LAMMPS *lmp, Style style) :
@@ -70,8 +70,9 @@ PairEquivariant::PairEquivariant(LAMMPS *lmp, Style style) :
   manybody_flag = 1;
   centroidstressflag = CENTROID_NOTAVAIL;
   no_virial_fdotr_compute = 1;    // the model returns the virial itself; NequIP's forces lie on owned atoms only
-  // `compute ID all pair nequip` shows both, in seconds since the start of the run: inside the model, and in all.
-  nextra = 2;
+  // `compute ID all pair nequip` shows them, in seconds since the start of the run: inside the model, in all, and the processor's
+  // inside the model.
+  nextra = 3;
   pvector = seconds;
 }
 
@@ -142,7 +143,7 @@ void PairEquivariant::init_style()
   if (style == Style::ALLEGRO && !force->newton_pair) error->all(FLERR, "Pair style allegro needs newton on");
   if (style == Style::NEQUIP && !atom->tag_enable) error->all(FLERR, "Pair style nequip needs atom IDs");
   neighbor->add_request(this, NeighConst::REQ_FULL);
-  seconds[0] = seconds[1] = 0.0;
+  std::fill_n(seconds, 3, 0.0);
 }
 
 void PairEquivariant::compute(int eflag, int vflag)
@@ -224,6 +225,7 @@ void PairEquivariant::connect_atoms()
 void PairEquivariant::collect(const Prediction &found)
 {
   seconds[0] += found.seconds;
+  seconds[2] += found.cpu_seconds;
   const int n_owned = atom->nlocal, n_nodes = style == Style::NEQUIP ? n_owned : n_owned + atom->nghost;
   double **f = atom->f;
   for (int i = 0; i < n_nodes; i++)
