@@ -231,6 +231,8 @@ def _run(
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):  # a SIGTERM
+            raise
         # Lightning makes an exit of Ctrl-C, and the process deaf to the next one.
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from stop
