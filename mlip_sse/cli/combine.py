@@ -20,7 +20,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card for machines.")] = False,
 ) -> None:
-    """Join experts into one potential, as if it had been fitted to the frames of all of them."""
+    """Join experts into one potential, without their frames."""
     from mlip_sse.dataset import Dataset
     from mlip_sse.potentials import load_potential
     from mlip_sse.potentials.combining import combine

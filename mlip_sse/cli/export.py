@@ -20,7 +20,7 @@ def command(
     skip: Annotated[list[str] | None, typer.Option("--skip", help="A gate to leave out; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run the gates, then write LAMMPS files and a deck; refused where a gate fails."""
+    """Hand a potential to LAMMPS: files and a deck that runs, after all gates have passed."""
     from mlip_sse.potentials import load_potential
     from mlip_sse.potentials.export import DECK_FILE, export
 
