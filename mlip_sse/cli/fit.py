@@ -17,7 +17,13 @@ __all__ = ["card_lines", "command", "share_bar"]
 def command(
     recipe: Annotated[str, typer.Argument(help="A name in potentials/, or the path of a recipe.")],
     datasets: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of labelled frames; none: the recipe says what to label.")
+        list[Path] | None,
+        typer.Argument(
+            help="Datasets, or labelled files such as vasprun.xml and extxyz; none: the recipe says what to label."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="How the labels in files were made, as in 'PBE, 520 eV'.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Output folder; the recipe's name where it is not given.")
@@ -35,7 +41,9 @@ def command(
     wanted = named.get(gates) or tuple(name.strip() for name in gates.split(",") if gates != "none")
     folder = out if out is not None else Path(_name(recipe))
     with share_bar("fitting") as progress:
-        potential = fit(recipe, list(datasets) if datasets else None, folder, gates=wanted, progress=progress)
+        potential = fit(
+            recipe, list(datasets) if datasets else None, folder, labels=labels, gates=wanted, progress=progress
+        )
     if as_json:
         plain = {"potential": str(folder / POTENTIAL_FOLDER), "card": potential.card.to_dict()}
         typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))

@@ -51,7 +51,7 @@ def read_extxyz(
     path = Path(path)
     if fingerprint is None:
         raise InputError(
-            f"{path}: says nothing of how its labels were made: give fingerprint=Fingerprint.declared(...)"
+            f"{path}: says nothing of how its labels were made: give fingerprint=Fingerprint.declared(...), or --labels"
         )
     frames: list[LabelledFrame] = []
     places: dict[str, int] = {}

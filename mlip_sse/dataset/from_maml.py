@@ -41,7 +41,7 @@ def read_maml_json(path: str | Path, fingerprint: Fingerprint | None = None) -> 
     """
     if fingerprint is None:
         raise InputError(
-            f"{path}: says nothing of how its labels were made: give fingerprint=Fingerprint.declared(...)"
+            f"{path}: says nothing of how its labels were made: give fingerprint=Fingerprint.declared(...), or --labels"
         )
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))

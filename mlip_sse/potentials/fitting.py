@@ -21,9 +21,11 @@ from mlip_sse.catalogue import resolve
 from mlip_sse.dataset import (
     Dataset,
     DatasetWarning,
+    Fingerprint,
     LabelledFrame,
     Split,
     doubts_about_stress,
+    read_frames,
     split_by_group,
     split_by_time,
 )
@@ -54,6 +56,7 @@ def fit(
     data: Data | None = None,
     folder: str | Path = "fit",
     *,
+    labels: str | None = None,
     gates: Iterable[str] = CHEAP_GATES,
     progress: Progress | None = None,
 ) -> FittedPotential:
@@ -64,9 +67,12 @@ def fit(
     recipe
         A name in `potentials/`, a path, or a checked recipe.
     data
-        Datasets or their folders, frames, or a split; None: the recipe's section ``data`` says what to label.
+        Datasets or their folders, frames, labelled files of others (vasprun.xml, OUTCAR, extended XYZ), or a split;
+        None: the recipe's section ``data`` says what to label.
     folder
         For labels, checkpoints and the potential.
+    labels
+        How the labels in files were made, where the files do not say: functional, code, cutoff.
     gates
         Names of the gates to run at the end; those that run dynamics take minutes.
     progress
@@ -97,6 +103,12 @@ def fit(
         if progress is not None:
             progress(round(min(share, 1.0), 6), line)
 
+    if labels is not None:
+        if data is None or isinstance(data, Split):
+            raise InputError(
+                f"found labels={labels[:60]!r} and no file that it could speak of, expected files of labels"
+            )
+        data = _frames(data, Fingerprint.declared(labels))
     split = _split(spec, data, Path(folder), lambda share, line: say(_SHARES["data"] * share, line))
     _require_consistent(spec, split)
     for doubt in doubts_about_stress(split.train):
@@ -239,13 +251,13 @@ def _split(spec: FittedSpec, data: Data | None, folder: Path, say: Progress) -> 
     return split_by_group(frames, shares.validation, shares.test, seed=shares.seed)
 
 
-def _frames(data: Data) -> list[LabelledFrame]:
-    """Return the frames of datasets, folders and frames, each once."""
+def _frames(data: Data, fingerprint: Fingerprint | None = None) -> list[LabelledFrame]:
+    """Return the frames of datasets, folders, files and frames, each once."""
     if isinstance(data, str | Path):
-        data = Dataset(data)
+        data = read_frames(data, fingerprint) if Path(data).is_file() else Dataset(data)
     found: dict[str, LabelledFrame] = {}
     for item in data:  # type: ignore[union-attr]  # a split was dealt with before
-        for frame in [item] if isinstance(item, LabelledFrame) else _frames(item):
+        for frame in [item] if isinstance(item, LabelledFrame) else _frames(item, fingerprint):
             found.setdefault(frame.id, frame)
     if not found:
         raise InputError("found no labelled frames, expected some to fit")

