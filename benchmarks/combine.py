@@ -89,7 +89,8 @@ def _frames(path: Path, folder: Path) -> list[Any]:
 
     plain = read_yaml(path)
     spec = TrainingDataSpec.parse(plain.get("data", plain), str(path))
-    return list(make_training_data(spec, folder, lambda share, line: print(f"{line}", file=sys.stderr)))
+    print(f"frames of {path.parent.name}/{path.name}", file=sys.stderr, flush=True)
+    return list(make_training_data(spec, folder))
 
 
 def _split(frames: list[Any]) -> Any:

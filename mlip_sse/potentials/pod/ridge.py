@@ -1,8 +1,10 @@
 """Ridge regression on normal equations, its penalty chosen on frames that were not fitted.
 
-    c = D⁻¹ (D⁻¹ G D⁻¹ + λ)⁻¹ D⁻¹ b,   D² = diag G
+    c = D⁻¹ (D⁻¹ G D⁻¹ + λ)⁻¹ D⁻¹ b,   D² = diag G + median(diag G)
 
-The scaling D comes from the sums alone, so that the fit on a union of frames and the fit on added equations agree.
+The median keeps columns that were hardly ever seen, such as phosphorus beside chlorine, from being hardly penalised:
+without it Li3PS4 at 80 meV/Å on validation frames was off by 24 eV/Å on Li7P3S11, with it by 2.3, at the same 80. The
+scaling D comes from the sums alone, so that the fit on a union of frames and the fit on added equations agree.
 """
 
 from collections.abc import Sequence
@@ -118,5 +120,7 @@ def choose_penalty(
 def _scaled(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return D and D⁻¹ G D⁻¹; a column without entries is left as it is."""
     diagonal = np.diagonal(gram)
-    scale: NDArray[np.float64] = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    seen = diagonal > 0
+    typical = float(np.median(diagonal[seen])) if seen.any() else 0.0
+    scale: NDArray[np.float64] = np.sqrt(np.where(seen, diagonal + typical, 1.0))
     return scale, gram / scale[:, None] / scale
