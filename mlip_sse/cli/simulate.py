@@ -1,4 +1,4 @@
-"""``mlip-sse simulate``: run a molecular-dynamics protocol, or what is left of it."""
+"""``mlip-sse simulate``: run a protocol, or what is left of it."""
 
 import json
 import signal
@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from mlip_sse.md_protocols.result import SimulationResult
     from mlip_sse.md_protocols.run import Progress
+    from mlip_sse.md_protocols.static_run import StaticResult
 
 __all__ = ["command"]
 
@@ -23,20 +24,77 @@ def command(
     potential: Annotated[
         str | None, typer.Option("--potential", help="Another potential: a name in potentials/, or a folder.")
     ] = None,
+    structure: Annotated[
+        Path | None, typer.Option("--structure", help="A structure file in the place of the protocol's structure.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="LAMMPS processes at a time; one for each core if not given.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run a molecular-dynamics protocol; the same command again runs only what is missing."""
-    from mlip_sse.md_protocols import load_protocol, run
+    """Run a protocol: dynamics, a relaxation or an equation of state; the same command again runs what is missing."""
+    from mlip_sse.md_protocols import DiffusionSpec, load_protocol, run, run_static
 
     spec = load_protocol(protocol)
-    names = len(spec.temperatures_k) * len(spec.seeds)
-    with _terminated_like_interrupted(), _bars(names * spec.total_steps) as progress:
-        folder = out if out is not None else Path(Path(protocol).stem)
-        result = run(spec, folder, potential=potential, workers=workers, progress=progress)
-    typer.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) if as_json else _table(result))
+    if structure is not None:
+        spec = spec.with_structure(structure)
+    folder = out if out is not None else Path(Path(protocol).stem)
+    with _terminated_like_interrupted():
+        if isinstance(spec, DiffusionSpec):
+            names = len(spec.temperatures_k) * len(spec.seeds)
+            with _bars(names * spec.total_steps) as progress:
+                moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
+            typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
+            return
+        with _line() as said:
+            found = run_static(spec, folder, potential=potential, progress=said)
+    typer.echo(_json(found.to_dict()) if as_json else _summary(found))
+    if found.is_refused:
+        raise typer.Exit(1)
+
+
+def _json(plain: dict[str, Any]) -> str:
+    return json.dumps(plain, indent=2, ensure_ascii=False)
+
+
+def _summary(result: "StaticResult") -> str:
+    """Return the figures of a relaxation or an equation of state, a line each."""
+    data, lines = result.data, []
+    if "energy_ev_atom" in data:
+        lengths, angles = (" ".join(f"{x:.4f}" for x in data[key]) for key in ("cell_lengths_a", "cell_angles_deg"))
+        lines += [
+            f"energy          {data['energy_ev_atom']:.6f} eV/atom ({data['n_steps']} steps)",
+            f"largest force   {data['max_force_ev_a']:.2g} eV/Å",
+            f"cell            {lengths} Å, {angles}°",
+            f"volume          {data['volume_a3_atom']:.4f} Å³/atom ({data['volume_change']:+.2%})",
+        ]
+    for name, key in (
+        ("V0 (Å³/atom)", "volume_a3_atom"),
+        ("K0 (GPa)", "bulk_modulus_gpa"),
+        ("K0'", "bulk_modulus_slope"),
+    ):
+        if isinstance(data.get(key), dict):
+            stress = (data["from_stress"] or {}).get(key)
+            other = "" if stress is None else f"; {stress['value']:.5g} from stress"
+            lines.append(
+                f"{name:<15} {data[key]['value']:.5g} [{data[key]['low']:.5g}, {data[key]['high']:.5g}]{other}"
+            )
+    lines += [f"{data['quality']:<15} {reason}" for reason in data["reasons"]]
+    lines.append(f"{'was there already' if result.reused else 'written'}: {result.folder}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _line() -> Iterator[Callable[[str], None]]:
+    """Show on stderr how far it is, where a person looks at it."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda said: None
+        return
+    with console.status("starting") as status:
+        yield lambda said: status.update(said)
 
 
 def _table(result: "SimulationResult") -> str:

@@ -1,7 +1,23 @@
-"""Molecular dynamics from a protocol: a checked spec in, trajectories in folders out."""
+"""Protocols run: dynamics, relaxations and equations of state, from a checked spec to results in folders."""
 
+from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
 from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
 from mlip_sse.md_protocols.run import run
-from mlip_sse.md_protocols.specs import DiffusionSpec, load_protocol
+from mlip_sse.md_protocols.specs import DiffusionSpec, ProtocolSpec, load_protocol
+from mlip_sse.md_protocols.static_run import StaticResult, run_static
+from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 
-__all__ = ["DiffusionSpec", "SegmentResult", "SimulationResult", "load_protocol", "run"]
+__all__ = [
+    "DiffusionSpec",
+    "EquationOfStateSpec",
+    "ProtocolSpec",
+    "RelaxSpec",
+    "Relaxation",
+    "SegmentResult",
+    "SimulationResult",
+    "StaticResult",
+    "load_protocol",
+    "relax_atoms",
+    "run",
+    "run_static",
+]

@@ -76,7 +76,9 @@ def run(
     RunError
         When LAMMPS fails, or the folder holds results of other inputs, or another process works in it.
     """
-    spec = protocol if isinstance(protocol, DiffusionSpec) else load_protocol(protocol)
+    spec = load_protocol(protocol) if isinstance(protocol, str | Path) else protocol
+    if not isinstance(spec, DiffusionSpec):
+        raise SpecError(f"found a {type(spec).__name__}, expected molecular dynamics: `run_static` does the others")
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
     _check_domain(spec, model)

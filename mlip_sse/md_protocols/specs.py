@@ -9,57 +9,25 @@ from pydantic import Field, model_validator
 
 from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
-from mlip_sse.potentials.specs import Element
-from mlip_sse.specs import EntrySpec, Spec, load_spec
+from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
+from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
+from mlip_sse.specs import Spec, load_spec
 
-__all__ = ["PROTOCOLS", "DiffusionSpec", "MeltSpec", "StructureSpec", "ThermostatSpec", "load_protocol"]
+__all__ = [
+    "PROTOCOLS",
+    "DiffusionSpec",
+    "MeltSpec",
+    "ProtocolSpec",
+    "StructureSpec",
+    "ThermostatSpec",
+    "load_protocol",
+]
 
 _MAX_STEPS = 10**10
 _TOLERANCE = 1e-6
 
 Temperature = Annotated[float, Field(gt=0, le=20000)]
 Seed = Annotated[int, Field(ge=1, le=899_999_999)]
-
-
-class StructureSpec(Spec):
-    """The atoms to start from: either a prototype with its species, or a file."""
-
-    prototype: Literal["rocksalt", "cesiumchloride", "zincblende", "fcc", "bcc"] | None = Field(
-        None, description="crystal structure to build; instead of file"
-    )
-    species: tuple[Element, ...] = Field(
-        (), max_length=2, description="chemical symbols on the prototype's sites, one or two", examples=[["Li", "Cl"]]
-    )
-    file: str | None = Field(
-        None,
-        min_length=1,
-        description="structure file that ASE reads (CIF, POSCAR, extxyz); relative to the protocol's folder",
-        examples=["structure.cif"],
-    )
-    repeats: tuple[Annotated[int, Field(ge=1, le=200)], ...] = Field(
-        (1, 1, 1), min_length=3, max_length=3, description="copies of the (conventional) cell along each cell vector"
-    )
-    density_g_cm3: tuple[Annotated[float, Field(gt=0, le=30)], ...] | None = Field(
-        None,
-        description="density the cell is scaled to, one number or one for each temperature; needed by a prototype, "
-        "and by a file only where its own cell is not to be used",
-        examples=[[1.5]],
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.prototype is None) == (self.file is None):
-            found = "neither" if self.file is None else "both"
-            raise ValueError(f"found {found} of prototype and file, expected one of them")
-        if self.file is not None and self.species:
-            raise ValueError("found species beside file, expected the file alone to say which species there are")
-        if self.prototype is not None:
-            wanted = 1 if self.prototype in ("fcc", "bcc") else 2
-            if len(self.species) != wanted:
-                raise ValueError(f"prototype {self.prototype}: found {len(self.species)} species, expected {wanted}")
-            if self.density_g_cm3 is None:
-                raise ValueError(f"prototype {self.prototype} needs density_g_cm3")
-        return self
 
 
 class MeltSpec(Spec):
@@ -80,19 +48,10 @@ class ThermostatSpec(Spec):
     time_constant_fs: float = Field(200.0, ge=10, le=10000, description="relaxation time in fs")
 
 
-class DiffusionSpec(EntrySpec):
+class DiffusionSpec(ProtocolSpec):
     """Molecular dynamics at constant volume over temperatures, for diffusion and conductivity."""
 
     protocol: Literal["diffusion"] = Field(description="the kind of protocol")
-    structure: StructureSpec = Field(
-        description="the atoms to start from",
-        examples=[{"prototype": "fcc", "species": ["Ar"], "repeats": [5, 5, 5], "density_g_cm3": [1.374]}],
-    )
-    potential: str = Field(
-        min_length=1,
-        description="a name in potentials/, or the path of a potential's folder",
-        examples=["argon_lennard_jones"],
-    )
     temperatures_k: tuple[Temperature, ...] = Field(
         min_length=1, description="temperatures in K, each with a folder of its own", examples=[[94.4, 110.0]]
     )
@@ -177,11 +136,13 @@ class DiffusionSpec(EntrySpec):
         return densities[index if len(densities) > 1 else 0]
 
 
-PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType({"diffusion": DiffusionSpec})
+PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
+    {"diffusion": DiffusionSpec, "relax": RelaxSpec, "equation_of_state": EquationOfStateSpec}
+)
 """The spec of each kind of protocol."""
 
 
-def load_protocol(name_or_path: str | Path) -> DiffusionSpec:
+def load_protocol(name_or_path: str | Path) -> ProtocolSpec:
     """Load a protocol from the catalogue or from a file; a structure file is looked for beside it.
 
     Raises
@@ -193,12 +154,9 @@ def load_protocol(name_or_path: str | Path) -> DiffusionSpec:
     """
     path = resolve("md_protocols", name_or_path)
     spec = load_spec(path, "md_protocol")
-    if not isinstance(spec, DiffusionSpec):
-        raise SpecError(f"{path}: found a {type(spec).__name__}, expected a DiffusionSpec")
-    if spec.structure.file is None:
-        return spec
-    file = path.parent / Path(spec.structure.file).expanduser()
-    return spec.model_copy(update={"structure": spec.structure.model_copy(update={"file": str(file)})})
+    if not isinstance(spec, ProtocolSpec):
+        raise SpecError(f"{path}: found a {type(spec).__name__}, expected a protocol")
+    return spec.beside(path.parent)
 
 
 def _is_multiple(interval: float, step: float) -> bool:

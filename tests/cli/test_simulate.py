@@ -62,7 +62,10 @@ def test_an_output_folder_and_a_potential_can_be_named(program, protocol, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent"], "no entry 'absent' in md_protocols, expected one of liquid_argon, molten_licl"),
+        (
+            ["absent"],
+            "no entry 'absent' in md_protocols, expected one of equation_of_state, liquid_argon, molten_licl, relax",
+        ),
         (["cold.yaml", "--potential", "absent"], "no entry 'absent' in potentials"),
         (["cold.yaml", "--potential", "licl_born_mayer"], "temperatures_k: found 94.4, 120 K"),
         (["cold.yaml", "--workers", "0"], "--workers"),
@@ -83,3 +86,37 @@ def test_a_key_that_does_not_exist_is_one_line(program, protocol):
     assert outcome.code == 2
     assert "unknown key 'temperature_k'" in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_a_relaxation_and_an_equation_of_state_print_their_figures(program, tmp_path, monkeypatch, lammps):
+    from ase.build import bulk
+    from ase.io import write
+
+    monkeypatch.chdir(tmp_path)
+    write("mine.cif", bulk("Ar", a=5.3, cubic=True))
+    own = ("--structure", "mine.cif", "--potential", "argon_lennard_jones")
+    first = program("simulate", "relax", *own)
+    assert first.code == 0, first.err
+    assert "eV/atom" in first.out
+    assert first.out.splitlines()[-1] == "written: relax"
+    again = program("simulate", "relax", *own, "--json")
+    found = json.loads(again.out)
+    assert (found["quality"], found["reused"], found["n_atoms"]) == ("pass", True, 4)
+    scan = program("simulate", "equation_of_state", *own, "--out", "eos")
+    assert scan.code == 0, scan.err
+    assert [line.split()[0] for line in scan.out.splitlines()[:3]] == ["V0", "K0", "K0'"]
+
+
+def test_a_refused_relaxation_leaves_with_exit_code_one(program, tmp_path, monkeypatch, lammps):
+    from ase.build import bulk
+    from ase.io import write
+
+    monkeypatch.chdir(tmp_path)
+    crystal = bulk("Ar", a=5.3, cubic=True)
+    crystal.rattle(0.2, seed=1)
+    write("mine.cif", crystal)
+    data = {"description": "argon", "protocol": "relax", "structure": {"file": "mine.cif"}, "max_steps": 1}
+    (tmp_path / "short.yaml").write_text(yaml.safe_dump({**data, "potential": "argon_lennard_jones"}))
+    outcome = program("simulate", "short.yaml")
+    assert outcome.code == 1
+    assert "refused         not converged after 1 steps" in outcome.out

@@ -1,0 +1,78 @@
+"""What every protocol says: the atoms to start from, and the potential."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlip_sse.potentials.specs import Element
+from mlip_sse.specs import EntrySpec, Spec
+
+__all__ = ["ProtocolSpec", "StructureSpec"]
+
+
+class StructureSpec(Spec):
+    """The atoms to start from: either a prototype with its species, or a file."""
+
+    prototype: Literal["rocksalt", "cesiumchloride", "zincblende", "fcc", "bcc"] | None = Field(
+        None, description="crystal structure to build; instead of file"
+    )
+    species: tuple[Element, ...] = Field(
+        (), max_length=2, description="chemical symbols on the prototype's sites, one or two", examples=[["Li", "Cl"]]
+    )
+    file: str | None = Field(
+        None,
+        min_length=1,
+        description="structure file that ASE reads (CIF, POSCAR, extxyz); relative to the protocol's folder",
+        examples=["structure.cif"],
+    )
+    repeats: tuple[Annotated[int, Field(ge=1, le=200)], ...] = Field(
+        (1, 1, 1), min_length=3, max_length=3, description="copies of the (conventional) cell along each cell vector"
+    )
+    density_g_cm3: tuple[Annotated[float, Field(gt=0, le=30)], ...] | None = Field(
+        None,
+        description="density the cell is scaled to, one number or one for each temperature; needed by a prototype, "
+        "and by a file only where its own cell is not to be used",
+        examples=[[1.5]],
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.prototype is None) == (self.file is None):
+            found = "neither" if self.file is None else "both"
+            raise ValueError(f"found {found} of prototype and file, expected one of them")
+        if self.file is not None and self.species:
+            raise ValueError("found species beside file, expected the file alone to say which species there are")
+        if self.prototype is not None:
+            wanted = 1 if self.prototype in ("fcc", "bcc") else 2
+            if len(self.species) != wanted:
+                raise ValueError(f"prototype {self.prototype}: found {len(self.species)} species, expected {wanted}")
+            if self.density_g_cm3 is None:
+                raise ValueError(f"prototype {self.prototype} needs density_g_cm3")
+        return self
+
+
+class ProtocolSpec(EntrySpec):
+    """Base of every protocol."""
+
+    structure: StructureSpec = Field(
+        description="the atoms to start from",
+        examples=[{"prototype": "fcc", "species": ["Ar"], "repeats": [5, 5, 5], "density_g_cm3": [1.374]}],
+    )
+    potential: str = Field(
+        min_length=1,
+        description="a name in potentials/, or the path of a potential's folder",
+        examples=["argon_lennard_jones"],
+    )
+
+    def with_structure(self, file: str | Path) -> Self:
+        """Return the protocol with a structure file in the place of its own structure."""
+        return self.model_copy(update={"structure": StructureSpec(file=os.path.abspath(Path(file).expanduser()))})
+
+    def beside(self, folder: Path) -> Self:
+        """Return the protocol with its structure file looked for in a folder."""
+        if self.structure.file is None:
+            return self
+        file = folder / Path(self.structure.file).expanduser()
+        return self.model_copy(update={"structure": self.structure.model_copy(update={"file": str(file)})})
