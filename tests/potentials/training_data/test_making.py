@@ -112,13 +112,12 @@ def test_a_second_run_computes_nothing(made, monkeypatch):
     def refuse(self):
         raise AssertionError("the calculator was asked for")
 
+    def refuse_task(self, *arguments, **named):
+        raise AssertionError("a label was asked for")
+
     monkeypatch.setattr("mlip_sse.references.contract.Reference.calculator", refuse)
-    monkeypatch.setattr("mlip_sse.references.contract._run_lanes", lambda spec, tasks, *rest: _no(tasks))
+    monkeypatch.setattr("mlip_sse.engine.thread_lane.ThreadLane.submit", refuse_task)
     assert make_training_data(spec(), dataset.folder).ids == before
-
-
-def _no(tasks):
-    assert tasks == []
 
 
 def test_a_cut_trajectory_goes_on_as_if_it_had_not_been_cut(made, tmp_path):
