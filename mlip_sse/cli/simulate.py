@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult
     from mlip_sse.md_protocols.result import SimulationResult
     from mlip_sse.md_protocols.run import Progress
     from mlip_sse.md_protocols.static_run import StaticResult
 
 __all__ = ["command"]
+
+_BULK_MEANS = ("mean_temperature_k", "mean_pressure_gpa")
 
 
 def command(
@@ -33,7 +36,14 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
     """Run a protocol: dynamics, a relaxation or an equation of state; the same command again runs what is missing."""
-    from mlip_sse.md_protocols import DiffusionSpec, load_protocol, run, run_static
+    from mlip_sse.md_protocols import (
+        BulkDiffusionSpec,
+        DiffusionSpec,
+        load_protocol,
+        run,
+        run_bulk_diffusion,
+        run_static,
+    )
 
     spec = load_protocol(protocol)
     if structure is not None:
@@ -45,6 +55,18 @@ def command(
             with _bars(names * spec.total_steps) as progress:
                 moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
             typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
+            return
+        if isinstance(spec, BulkDiffusionSpec):
+            engine = None if workers is None else {"scheduler": "embedded", "cores": workers}
+            with _line() as said:
+                bulk = run_bulk_diffusion(
+                    spec,
+                    folder,
+                    potential=potential,
+                    engine=engine,
+                    progress=lambda stage, state: said(f"{stage}: {state.n_ended} of {state.n_to_do}"),
+                )
+            typer.echo(_json(bulk.to_dict()) if as_json else _bulk_table(bulk))
             return
         with _line() as said:
             found = run_static(spec, folder, potential=potential, progress=said)
@@ -95,6 +117,21 @@ def _line() -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
         yield lambda said: status.update(said)
+
+
+def _bulk_table(result: "BulkDiffusionResult") -> str:
+    lines = [f"{'T (K)':>8} {'V (Å³)':>12} {'± ':>8} {'mean T':>8} {'P (GPa)':>8} {'frames':>7}  trajectory"]
+    volumes = {cell["temperature_k"]: cell for cell in result.cells}
+    for run in result.runs:
+        cell, ended = volumes[run["temperature_k"]], run["ended"]
+        means = [f"{run[key]:8.3f}" if run[key] is not None else f"{'-':>8}" for key in _BULK_MEANS]
+        lines.append(
+            f"{run['temperature_k']:8g} {cell['volume_a3']:12.3f} {cell['volume_error_a3']:8.3f} {' '.join(means)} "
+            f"{run['n_frames']:7d}  {run['trajectory']}"
+        )
+        if ended is not None:
+            lines.append(f"{'':8} ended in segment {ended['segment']}: {ended['kind']}: {ended['reason']}")
+    return "\n".join(lines)
 
 
 def _table(result: "SimulationResult") -> str:

@@ -1,5 +1,7 @@
 """Protocols run: dynamics, relaxations and equations of state, from a checked spec to results in folders."""
 
+from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
+from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
 from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
 from mlip_sse.md_protocols.run import run
@@ -8,6 +10,8 @@ from mlip_sse.md_protocols.static_run import StaticResult, run_static
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 
 __all__ = [
+    "BulkDiffusionResult",
+    "BulkDiffusionSpec",
     "DiffusionSpec",
     "EquationOfStateSpec",
     "ProtocolSpec",
@@ -19,5 +23,6 @@ __all__ = [
     "load_protocol",
     "relax_atoms",
     "run",
+    "run_bulk_diffusion",
     "run_static",
 ]

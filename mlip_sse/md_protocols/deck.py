@@ -16,7 +16,17 @@ from mlip_sse.md_protocols.specs import DiffusionSpec
 from mlip_sse.potentials import LammpsInput
 from mlip_sse.potentials.lammps_data import data_text
 
-__all__ = ["CURRENT_FILE", "DATA_FILE", "DECK_FILE", "TRAJECTORY_FILE", "data_text", "deck_text", "inputs_sha256"]
+__all__ = [
+    "CURRENT_FILE",
+    "DATA_FILE",
+    "DECK_FILE",
+    "TRAJECTORY_FILE",
+    "data_text",
+    "deck_text",
+    "inputs_sha256",
+    "number_text",
+    "seeds_of",
+]
 
 TRAJECTORY_FILE = "production.lammpstrj"
 CURRENT_FILE = "charge_current.txt"
@@ -35,13 +45,13 @@ def deck_text(spec: DiffusionSpec, lines: LammpsInput, temperature_k: float, see
     """Return the deck of one temperature and one seed."""
     start = 2 * temperature_k if spec.melt is None else 2 * spec.melt.temperature_k  # half goes into the lattice
     velocities = " vx vy vz" if spec.dump_velocities else ""
-    velocity_seed, thermostat_seed = _seeds(seed, temperature_k)
+    velocity_seed, thermostat_seed = seeds_of(seed, temperature_k)
     return _Deck(_template(f"{spec.protocol}.in")).substitute(
         atom_style=lines.atom_style,
         potential="\n".join(lines.commands),
-        timestep_ps=_number(spec.timestep_fs / 1000),
+        timestep_ps=number_text(spec.timestep_fs / 1000),
         thermo_every=_thermo_every(spec),
-        start_temperature_k=_number(start),
+        start_temperature_k=number_text(start),
         seed=velocity_seed,
         preparation="\n".join(_preparation(spec, temperature_k)),
         production="\n".join(_production(spec, lines, temperature_k, thermostat_seed)),
@@ -61,13 +71,14 @@ def _preparation(spec: DiffusionSpec, temperature_k: float) -> list[str]:
     lines = []
     for first, last, duration_ps in stages:
         if steps := spec.steps(duration_ps):
-            span = f"{_number(first)} {_number(last)} {_number(_EQUILIBRATION_DAMP_PS)}"
+            span = f"{number_text(first)} {number_text(last)} {number_text(_EQUILIBRATION_DAMP_PS)}"
             lines += [f"fix             hold all nvt temp {span}", f"run             {steps}", "unfix           hold"]
     return lines
 
 
 def _production(spec: DiffusionSpec, lines: LammpsInput, temperature_k: float, seed: int) -> list[str]:
-    span = f"{_number(temperature_k)} {_number(temperature_k)} {_number(spec.thermostat.time_constant_fs / 1000)}"
+    kelvin, damp_ps = number_text(temperature_k), number_text(spec.thermostat.time_constant_fs / 1000)
+    span = f"{kelvin} {kelvin} {damp_ps}"
     deck = {
         "nose_hoover": [f"fix             move all nvt temp {span}"],
         "csvr": ["fix             move all nve", f"fix             hold all temp/csvr {span} {seed}"],
@@ -92,7 +103,8 @@ def inputs_sha256(deck: str, data: str, lines: LammpsInput) -> str:
     return digest.hexdigest()
 
 
-def _seeds(seed: int, temperature_k: float) -> list[int]:
+def seeds_of(seed: int, temperature_k: float) -> list[int]:
+    """Return a seed for velocities and one for the thermostat, other ones at each temperature."""
     # One stream of random numbers for all temperatures would give them one and the same fluctuation.
     state = np.random.SeedSequence([seed, round(temperature_k * 1000)]).generate_state(2)
     return [int(value) % 899_999_999 + 1 for value in state]
@@ -110,5 +122,6 @@ def _thermo_every(spec: DiffusionSpec) -> int:
     return max(1, min(1000, spec.total_steps // _N_THERMO_LINES))
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Return a number as it may stand in a deck, every digit kept."""
     return repr(float(value))

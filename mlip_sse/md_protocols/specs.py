@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
+from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 from mlip_sse.specs import Spec, load_spec
@@ -137,7 +138,12 @@ class DiffusionSpec(ProtocolSpec):
 
 
 PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
-    {"diffusion": DiffusionSpec, "relax": RelaxSpec, "equation_of_state": EquationOfStateSpec}
+    {
+        "diffusion": DiffusionSpec,
+        "bulk_diffusion": BulkDiffusionSpec,
+        "relax": RelaxSpec,
+        "equation_of_state": EquationOfStateSpec,
+    }
 )
 """The spec of each kind of protocol."""
 
