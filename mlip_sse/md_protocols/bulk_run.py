@@ -1,7 +1,7 @@
 """Run bulk diffusion on the engine's md lane: the mean cell of each temperature, then production at each seed."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from mlip_sse.md_protocols.bulk_decks import cell_deck, segment_deck
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.deck import TRAJECTORY_FILE
 from mlip_sse.md_protocols.structure import build_structure
-from mlip_sse.potentials import Potential, load_potential
+from mlip_sse.potentials import LammpsInput, Potential, load_potential
 from mlip_sse.potentials.lammps_data import data_text
 from mlip_sse.potentials.lammps_install import find_executable
 from mlip_sse.provenance import Provenance, sha256_of_file
@@ -109,15 +109,11 @@ def run_bulk_diffusion(
         inputs = [
             {
                 "kind": "production",
-                "data": data_text(_with_cell(atoms, cell["cell_sides_a"], spec), lines),
                 "files": files,
-                "decks": [
-                    segment_deck(spec, lines, t, seed, n_steps, is_first=index == 0)
-                    for index, n_steps in enumerate(spec.segments)
-                ],
+                "data": data_text(_with_cell(atoms, sides, spec), lines),
+                "decks": decks,
             }
-            for t, cell in zip(spec.temperatures_k, found, strict=True)
-            for seed in spec.seeds
+            for sides, decks in _productions(spec, lines, found)
         ]
         runs = done("production", inputs)
     labels = [{"temperature_k": t, "seed": seed} for t in spec.temperatures_k for seed in spec.seeds]
@@ -128,6 +124,21 @@ def run_bulk_diffusion(
     n_reused = cells.n_reused + runs.n_reused
     provenance = Provenance(settings=spec.model_dump(mode="json"))
     return BulkDiffusionResult(os.fspath(folder), model.card.name, tuple(found), figures, n_reused, provenance)
+
+
+def _productions(
+    spec: BulkDiffusionSpec, lines: LammpsInput, cells: list[dict[str, Any]]
+) -> Iterator[tuple[Any, list[str]]]:
+    """Yield, for each temperature and seed, the sides of the cell (Å) and the decks of the segments."""
+    for temperature_k, cell in zip(spec.temperatures_k, cells, strict=True):
+        for seed in spec.seeds:
+            yield (
+                cell["cell_sides_a"],
+                [
+                    segment_deck(spec, lines, temperature_k, seed, n_steps, is_first=index == 0)
+                    for index, n_steps in enumerate(spec.segments)
+                ],
+            )
 
 
 def _cell(result: dict[str, Any], temperature_k: float) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """Hand a potential over to LAMMPS: its files and a deck that runs, after all gates have passed."""
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from mlip_sse.potentials.contract import CARD_FILE, LammpsInput, Potential
 from mlip_sse.potentials.gates import GATES, GateResult, from_plain, run_gates, shipped_structures
 from mlip_sse.potentials.gates.deck_check import run_program
 from mlip_sse.potentials.lammps_data import data_text
+from mlip_sse.potentials.whole_folder import folder_put_in_place
 
 __all__ = ["DATA_FILE", "DECK_FILE", "Exported", "export"]
 
@@ -150,9 +149,7 @@ def _write(
         gates={name: result.to_dict() for name, result in gates.items()},
         data={**potential.card.data, "gates_skipped": list(left_out)},
     )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with folder_put_in_place(folder) as partial:
         for file in lines.files:
             shutil.copy(file, partial)
         (partial / DATA_FILE).write_text(data_text(atoms, lines), encoding="utf-8")
@@ -164,16 +161,6 @@ def _write(
                 path.unlink()
         text = json.dumps(card.to_dict(), indent=2, ensure_ascii=False)
         (partial / CARD_FILE).write_text(f"{text}\n", encoding="utf-8")
-        partial.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(partial, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _deck(potential: Potential, lines: LammpsInput) -> str:

@@ -8,9 +8,6 @@ card.json        errors, gates, domain, and the sha256 of every model file
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +16,7 @@ import yaml
 
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.contract import CARD_FILE, RECIPE_FILE, Card
+from mlip_sse.potentials.whole_folder import folder_put_in_place
 from mlip_sse.provenance import sha256_of_file
 from mlip_sse.specs import Spec
 
@@ -52,9 +50,7 @@ def write_model_folder(folder: str | Path, recipe: Spec, card: Card, files: Mapp
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / RECIPE_FILE).is_file())):
         raise InputError(f"{folder}: found other files, expected a potential, an empty folder or none")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with folder_put_in_place(folder) as partial:
         for name, content in files.items():
             (partial / name).write_bytes(content)
         card = replace(card, sha256={name: sha256_of_file(partial / name) for name in sorted(files)})
@@ -64,16 +60,6 @@ def write_model_folder(folder: str | Path, recipe: Spec, card: Card, files: Mapp
         (partial / CARD_FILE).write_text(
             json.dumps(card.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        partial.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(partial, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return card
 
 
