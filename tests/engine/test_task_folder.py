@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,41 +78,49 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     assert {path.name for path in task.path.iterdir()} == {"input.json", "result.json"}
 
 
-def write_for_ever(path):
-    """Write without end on a slow disk, so that most kills hit a write."""
-    to_disk = os.fsync
-
-    def slowly(handle):
-        to_disk(handle)
-        time.sleep(0.01)
-
-    os.fsync = slowly  # in this process only, which is killed
+def write_for_ever(path, stall_at):
+    """Write without end; where ``stall_at`` says so, the second write stops for good within itself."""
     task = TaskFolder(path)
-    for number in range(10**9):
+    task.write_result({"numbers": [0] * 20000})
+    real = getattr(os, stall_at, None)
+
+    def stalled(*arguments):
+        if stall_at == "fsync":  # the half is on disk, in its place it is not
+            real(*arguments)
+        Path(path).joinpath("stalled").touch()
+        time.sleep(600.0)
+
+    if real is not None:
+        setattr(os, stall_at, stalled)  # in this process only, which is killed
+    for number in range(1, 10**9):
         task.write_result({"numbers": [number] * 20000})
 
 
-def test_kill_9_while_writing_leaves_a_whole_result(tmp_path):
-    """Writers killed at moments spread over the write: what is in place is always one whole document."""
+@pytest.mark.parametrize("stall_at", ["fsync", "replace", "nowhere"])
+def test_kill_9_while_writing_leaves_a_whole_result(tmp_path, stall_at):
+    """Writers killed before and after a half is safe on disk, and at any moment: in place is one whole document."""
     context = multiprocessing.get_context("fork")
-    n_halves = 0
-    for attempt in range(60):
+    for attempt in range(10):
         task = TaskFolder.of(tmp_path, {"attempt": attempt})
-        writer = context.Process(target=write_for_ever, args=(task.path,))
+        writer = context.Process(target=write_for_ever, args=(task.path, stall_at))
         writer.start()
+        mark = task.path / "stalled"
         wait_for(lambda task=task: task.is_done)
-        time.sleep(0.002 * (attempt % 20))
+        if stall_at == "nowhere":
+            time.sleep(0.002 * attempt)
+        else:
+            wait_for(mark.exists)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         numbers = task.result()["numbers"]
         assert len(numbers) == 20000
         assert len(set(numbers)) == 1
-        n_halves += bool(list(task.path.glob(".result.json.*.part")))
+        if stall_at != "nowhere":
+            assert numbers[0] == 0  # the second write never came into place
+            assert list(task.path.glob(".result.json.*.part"))
+            mark.unlink()
         task.clear_halves()
         assert {path.name for path in task.path.iterdir()} == {"input.json", "result.json"}
-        if attempt >= 19 and n_halves >= 5:  # the kills did hit writes
-            return
-    pytest.fail(f"{n_halves} of 60 kills hit a write, expected 5")
 
 
 def test_failures_are_counted_and_forgotten(tmp_path):
