@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlip_sse.dataset import LabelledFrame
-from mlip_sse.errors import InputError
+from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.contract import Card
 from mlip_sse.potentials.model_errors import Prediction, force_errors
 from mlip_sse.potentials.uncertainty import (
@@ -87,6 +87,19 @@ class ForceBounds:
             raise InputError(
                 f"potential {card.name!r} has no calibrated uncertainty, expected one: fit it with validation frames"
             )
+        return cls.from_dict(plain)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "ForceBounds":
+        """Return what `to_dict` wrote.
+
+        Raises
+        ------
+        FormatError
+            When it did not.
+        """
+        if missing := [name for name in ("scale", "conformal") if name not in plain]:
+            raise FormatError(f"found bounds without {', '.join(missing)}, expected what mlip-sse wrote")
         alarm = plain.get("alarm")
         return cls(
             ErrorScale.from_dict(plain["scale"]),

@@ -68,6 +68,18 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
             raise RunError(f"LAMMPS stopped: {' '.join(str(error).split())}") from error
         self.results = self._collect(len(self.atoms), float(self.atoms.get_volume()))
 
+    def open_deck(self, atoms: Atoms) -> tuple[Any, Any]:
+        """Give LAMMPS the structure and the potential; return the instance, and ASE's rotation into its axes.
+
+        Raises
+        ------
+        InputError
+            As `calculate` says.
+        """
+        self._check(atoms)
+        self._build(atoms)
+        return self._engine, self._prism
+
     def close(self) -> None:
         """End the LAMMPS instance; the next calculation starts a new one."""
         if self._engine is not None:

@@ -1,5 +1,7 @@
 """A folder that is there whole or not at all, whenever the process that writes it is killed."""
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -7,7 +9,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["folder_put_in_place"]
+from mlip_sse.errors import InputError
+from mlip_sse.provenance import sha256_of_file
+
+__all__ = ["folder_digest", "folder_put_in_place"]
+
+
+def folder_digest(folder: str | Path) -> str:
+    """Return a sha256 of all files in a folder, by name and content.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder, or nothing in it.
+    """
+    folder = Path(folder)
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise InputError(f"{folder}: found no files, expected a folder that holds some")
+    content = {name: sha256_of_file(folder / name) for name in files}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

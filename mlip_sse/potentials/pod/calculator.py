@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -105,18 +105,6 @@ class PodCalculator(LammpsCalculator):
         if spread:
             self.results["energy_std"] = float((self._committee @ rows.energy).std(ddof=1))
             self.results["forces_std"] = np.std(rows.forces @ self._committee.T, axis=-1, ddof=1)
-
-    def open_deck(self, atoms: Atoms) -> tuple[Any, Any]:
-        """Give LAMMPS the structure and the potential; return the instance, and ASE's rotation into its axes.
-
-        Raises
-        ------
-        InputError
-            As `calculate` says.
-        """
-        self._check(atoms)
-        self._build(atoms)
-        return self._engine, self._prism
 
     def _build(self, atoms: Atoms) -> None:
         # pair_style pod sizes its scratch memory by the neighbours of the first atom and writes beyond it where those

