@@ -4,7 +4,7 @@ Every segment but the first starts from the restart file of the one before it, i
 interrupted writes the same trajectory, byte by byte, as one that was not.
 """
 
-from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
 from mlip_sse.md_protocols.deck import number_text, seeds_of
 from mlip_sse.potentials import LammpsInput
 
@@ -17,7 +17,7 @@ _CELL_SAMPLES = 400
 _BARS_PER_GPA = 1e4
 
 
-def cell_deck(spec: BulkDiffusionSpec, lines: LammpsInput, temperature_k: float) -> str:
+def cell_deck(spec: BulkDynamicsSpec, lines: LammpsInput, temperature_k: float) -> str:
     """Return the deck that samples the cell at constant pressure."""
     steps = spec.steps(spec.cell_ps)
     every = max(1, steps // _CELL_SAMPLES)
@@ -46,7 +46,7 @@ def cell_deck(spec: BulkDiffusionSpec, lines: LammpsInput, temperature_k: float)
 
 
 def segment_deck(
-    spec: BulkDiffusionSpec, lines: LammpsInput, temperature_k: float, seed: int, n_steps: int, *, is_first: bool
+    spec: BulkDynamicsSpec, lines: LammpsInput, temperature_k: float, seed: int, n_steps: int, *, is_first: bool
 ) -> str:
     """Return the deck of one segment of production."""
     velocity_seed, thermostat_seed = seeds_of(seed, temperature_k)
@@ -96,7 +96,7 @@ def _head(lines: LammpsInput) -> list[str]:
     ]
 
 
-def _potential(spec: BulkDiffusionSpec, lines: LammpsInput, n_steps: int) -> list[str]:
+def _potential(spec: BulkDynamicsSpec, lines: LammpsInput, n_steps: int) -> list[str]:
     return [
         *lines.commands,
         "neighbor 1.5 bin",

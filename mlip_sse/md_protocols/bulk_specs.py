@@ -5,16 +5,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec
+from mlip_sse.specs import Spec
 
-__all__ = ["BulkDiffusionSpec"]
+__all__ = ["BulkDiffusionSpec", "BulkDynamicsSpec"]
 
 _TOLERANCE = 1e-6
 
 
-class BulkDiffusionSpec(ProtocolSpec):
-    """The mean cell at each temperature and pressure, then dynamics at that volume, in segments that survive a kill."""
+class BulkDynamicsSpec(Spec):
+    """How the mean cells are found and how long the ions then move in them, for whatever atoms and potential."""
 
-    protocol: Literal["bulk_diffusion"] = Field(description="the kind of protocol")
     temperatures_k: tuple[Annotated[float, Field(gt=0, le=20000)], ...] = Field(
         min_length=1, description="temperatures in K", examples=[[600.0, 800.0]]
     )
@@ -39,9 +39,6 @@ class BulkDiffusionSpec(ProtocolSpec):
         for key in ("temperatures_k", "seeds"):
             if len(set(getattr(self, key))) != len(getattr(self, key)):
                 raise ValueError(f"{key}: found a value twice, expected each once")
-        densities = self.structure.density_g_cm3
-        if densities is not None and len(densities) != 1:
-            raise ValueError(f"structure.density_g_cm3: found {len(densities)} values, expected one, to start from")
         ratio = self.dump_every_fs / self.timestep_fs
         if round(ratio) < 1 or abs(ratio - round(ratio)) > _TOLERANCE * ratio:
             raise ValueError(
@@ -69,3 +66,16 @@ class BulkDiffusionSpec(ProtocolSpec):
         each = max(1, self.steps(self.segment_ps) // self.dump_steps)
         whole, rest = divmod(frames, each)
         return (each * self.dump_steps,) * whole + ((rest * self.dump_steps,) if rest else ())
+
+
+class BulkDiffusionSpec(BulkDynamicsSpec, ProtocolSpec):
+    """The mean cell at each temperature and pressure, then dynamics at that volume, in segments that survive a kill."""
+
+    protocol: Literal["bulk_diffusion"] = Field(description="the kind of protocol")
+
+    @model_validator(mode="after")
+    def _one_density(self) -> Self:
+        densities = self.structure.density_g_cm3
+        if densities is not None and len(densities) != 1:
+            raise ValueError(f"structure.density_g_cm3: found {len(densities)} values, expected one, to start from")
+        return self

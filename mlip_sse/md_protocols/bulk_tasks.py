@@ -27,23 +27,34 @@ _ENDS = {
 
 
 def start(settings: Mapping[str, Any]) -> Callable[[dict[str, Any], Path], dict[str, Any]]:
-    """Return the function that does one task; ``settings`` say where LAMMPS and the potential's files lie."""
-    executable, files = str(settings["executable"]), [Path(file) for file in settings["files"]]
+    """Return the function that does one task.
+
+    Parameters
+    ----------
+    settings
+        ``executable`` of LAMMPS, and ``files``: where the files of the potentials lie, by their sha256.
+    """
+    executable, places = str(settings["executable"]), dict(settings["files"])
 
     def run(inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
-        for file in files:
-            if inputs["files"].get(file.name) != sha256_of_file(file):
-                raise InputError(f"{file} is not the file this task was made for: make the tasks anew")
+        files = {name: _file(places, digest) for name, digest in sorted(inputs["files"].items())}
         work = _Lammps(executable, files, inputs["data"])
         return _cell(work, inputs, folder) if inputs["kind"] == "cell" else _production(work, inputs, folder)
 
     return run
 
 
+def _file(places: Mapping[str, str], digest: str) -> Path:
+    path = Path(places.get(digest, ""))
+    if digest not in places or not path.is_file() or sha256_of_file(path) != digest:
+        raise InputError(f"{path} is not the file this task was made for: make the tasks anew")
+    return path
+
+
 class _Lammps:
     """LAMMPS with the files of one potential and one structure."""
 
-    def __init__(self, executable: str, files: list[Path], data: str) -> None:
+    def __init__(self, executable: str, files: Mapping[str, Path], data: str) -> None:
         self.executable, self.files, self.data = executable, files, data
 
     def run(self, folder: Path, deck: str, previous: Path | None = None) -> tuple[str, str] | None:
@@ -60,8 +71,8 @@ class _Lammps:
         running.mkdir()
         (running / DECK_FILE).write_text(deck, encoding="utf-8")
         (running / DATA_FILE).write_text(self.data, encoding="utf-8")
-        for file in self.files:
-            shutil.copy(file, running / file.name)
+        for name, file in self.files.items():
+            shutil.copy(file, running / name)
         if previous is not None:
             shutil.copy(previous, running / PREVIOUS_FILE)
         command = [self.executable, "-in", DECK_FILE, "-log", _LOG_FILE, "-screen", "none", "-nocite"]

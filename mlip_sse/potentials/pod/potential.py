@@ -214,6 +214,25 @@ class PodPotential(FittedPotential):
             self._folder,
         )
 
+    def member(self, number: int) -> "PodPotential":
+        """Return a potential with the coefficients of one member of the committee, to be run on its own.
+
+        It has neither committee nor sums, and its card none of the errors and gates, which are not its own.
+
+        Parameters
+        ----------
+        number
+            Of the member, from 0.
+
+        Raises
+        ------
+        InputError
+            When there is no such member.
+        """
+        from mlip_sse.potentials.pod.members import member_of
+
+        return member_of(self, number)
+
     def lammps(self, elements: Sequence[str] | None = None) -> LammpsInput:
         """Return the deck lines for atom types in the order of ``elements``; the files go beside the deck.
 

@@ -316,3 +316,25 @@ def test_dft_forces_of_a_lithium_thiophosphate(shared_data, lammps, tmp_path):
     )
     errors = [predictions(potential, frame)[1:-6] - frame.forces.ravel() for frame in test]
     assert np.abs(np.concatenate(errors)).mean() < 0.078
+
+
+def test_a_member_of_the_committee_runs_on_its_own(fitted, licl_frames, tmp_path):
+    """Forces of a saved member are its coefficients on the descriptors, and the spread of all members is the mean's."""
+    atoms = licl_frames[0].to_atoms()
+    members = [load_potential(fitted.member(k).save(tmp_path / str(k))) for k in range(len(fitted.committee))]
+    forces = np.array([forces_of(member, atoms) for member in members])
+    atoms.calc = fitted.calculator()
+    wanted = atoms.calc.get_property("forces_std", atoms)
+    np.testing.assert_allclose(forces.std(axis=0, ddof=1), wanted, rtol=0, atol=1e-6 * np.abs(forces).max())
+    assert wanted.max() > 1e-3 * np.abs(forces).max()
+    assert members[1].card.name == f"{fitted.card.name}-member-1"
+    assert (members[1].card.errors, members[1].card.gates, len(members[1].committee)) == ({}, {}, 0)
+    assert members[1].card.temperature_k == fitted.card.temperature_k
+    with pytest.raises(InputError, match="found member 2, expected one of its 2"):
+        fitted.member(2)
+
+
+def forces_of(potential, atoms):
+    copy = atoms.copy()
+    copy.calc = potential.calculator()
+    return copy.get_forces()
