@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlip_sse.analysis.analyze import analyze
     from mlip_sse.analysis.transport.transport import Transport
+    from mlip_sse.campaign.campaign import Campaign
     from mlip_sse.potentials.contract import load_potential
     from mlip_sse.references.contract import load_reference
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Trajectory", "Transport", "analyze", "load_potential", "load_reference"]
+__all__ = ["Campaign", "Trajectory", "Transport", "analyze", "load_potential", "load_reference"]
 
 _HOME = {
+    "Campaign": "mlip_sse.campaign.campaign",
     "Trajectory": "mlip_sse.trajectory.model",
     "Transport": "mlip_sse.analysis.transport.transport",
     "analyze": "mlip_sse.analysis.analyze",

@@ -2,7 +2,8 @@
 
 A name is looked up first in the folders of ``MLIP_SSE_PATH``, then in the catalogue that the wheel ships, then, where
 the package runs from a checkout, in the checkout. An entry is either one file ``NAME.yaml`` or one folder ``NAME`` that
-holds ``potential.yaml``, ``md_protocol.yaml`` or ``analysis.yaml``, whichever the catalogue folder asks for.
+holds ``potential.yaml``, ``md_protocol.yaml``, ``campaign.yaml`` or ``analysis.yaml``, whichever the catalogue folder
+asks for.
 """
 
 import os
@@ -16,7 +17,12 @@ __all__ = ["FOLDERS", "SEARCH_PATH_VARIABLE", "Entry", "entries", "resolve", "se
 
 SEARCH_PATH_VARIABLE = "MLIP_SSE_PATH"
 
-FOLDERS = {"potentials": "potential.yaml", "md_protocols": "md_protocol.yaml", "analysis": "analysis.yaml"}
+FOLDERS = {
+    "potentials": "potential.yaml",
+    "md_protocols": "md_protocol.yaml",
+    "md_protocols/campaigns": "campaign.yaml",
+    "analysis": "analysis.yaml",
+}
 """The catalogue folders, and the file that makes a subfolder of each an entry."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -48,7 +54,7 @@ def entries(kind: str) -> tuple[Entry, ...]:
     Parameters
     ----------
     kind
-        ``potentials``, ``md_protocols`` or ``analysis``.
+        ``potentials``, ``md_protocols``, ``md_protocols/campaigns`` or ``analysis``.
 
     Raises
     ------
@@ -71,7 +77,7 @@ def resolve(kind: str, name: str | Path) -> Path:
     Parameters
     ----------
     kind
-        ``potentials``, ``md_protocols`` or ``analysis``.
+        ``potentials``, ``md_protocols``, ``md_protocols/campaigns`` or ``analysis``.
     name
         A catalogue name, the path of a YAML file, or the path of a folder that holds the kind's spec file.
 

@@ -24,7 +24,7 @@ def spec_template(kind: str, variant: str | None = None) -> str:
     Parameters
     ----------
     kind
-        ``analysis``, ``md_protocol``, ``potential`` or ``reference``.
+        ``analysis``, ``md_protocol``, ``campaign``, ``potential``, ``reference`` or ``engine``.
     variant
         The recipe, protocol, family or kind of reference; the first one where it is not given.
 
@@ -41,16 +41,18 @@ def spec_template(kind: str, variant: str | None = None) -> str:
     others = [other for other in models if other != name]
     if others:
         head.append(f"# Other templates: {', '.join(f'mlip-sse template {chosen.name} {other}' for other in others)}")
-    body = _section(model, indent=0, fixed={chosen.variant_key: name})
+    body = _section(model, indent=0, fixed={chosen.variant_key: name}, is_compact=chosen.is_compact)
     return "\n".join([*head, "", *body]) + "\n"
 
 
-def _section(model: type[Spec], indent: int, fixed: Mapping[str, object]) -> list[str]:
+def _section(
+    model: type[Spec], indent: int, fixed: Mapping[str, object], is_compact: bool = False
+) -> list[str]:
     lines = []
     first = {"description", *fixed} if indent == 0 else set()
     for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] not in first):
         lines += [f"{' ' * indent}# {line}" for line in _comment(field)]
-        section = _nested(field)
+        section = None if is_compact else _nested(field)
         if section is not None:
             lines += [f"{' ' * indent}{name}:", *_section(section, indent + 2, _section_values(field))]
             continue

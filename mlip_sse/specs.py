@@ -74,12 +74,15 @@ class SpecKind:
         ``module:attribute`` of a mapping from the value of ``variant_key`` to the model; imported on first use.
     variant_key
         The key whose value says which model applies.
+    is_compact
+        Whether its template gives each section one line.
     """
 
     name: str
     folder: str | None
     models_at: str
     variant_key: str
+    is_compact: bool = False
 
     def models(self) -> Mapping[str, type[Spec]]:
         """Return the models by the value of ``variant_key``."""
@@ -123,6 +126,9 @@ KINDS: Mapping[str, SpecKind] = MappingProxyType(
         for kind in (
             SpecKind("analysis", "analysis", "mlip_sse.analysis.recipes:RECIPES", "recipe"),
             SpecKind("md_protocol", "md_protocols", "mlip_sse.md_protocols.specs:PROTOCOLS", "protocol"),
+            SpecKind(
+                "campaign", "md_protocols/campaigns", "mlip_sse.campaign.specs:CAMPAIGNS", "question", is_compact=True
+            ),
             SpecKind("potential", "potentials", "mlip_sse.potentials.families:POTENTIALS", "family"),
             SpecKind("reference", None, "mlip_sse.references.specs:REFERENCES", "kind"),
             SpecKind("engine", None, "mlip_sse.engine.specs:ENGINES", "scheduler"),
@@ -153,7 +159,7 @@ def load_spec(source: str | Path, kind: str) -> Spec:
     source
         A catalogue name or a path; a path alone where the kind has no catalogue folder.
     kind
-        ``analysis``, ``md_protocol``, ``potential``, ``reference`` or ``engine``.
+        ``analysis``, ``md_protocol``, ``campaign``, ``potential``, ``reference`` or ``engine``.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def command(
     if structure is not None:
         spec = spec.with_structure(structure)
     folder = out if out is not None else Path(Path(protocol).stem)
-    with _terminated_like_interrupted():
+    with terminated_like_interrupted():
         if isinstance(spec, DiffusionSpec):
             names = len(spec.temperatures_k) * len(spec.seeds)
             with _bars(names * spec.total_steps) as progress:
@@ -169,7 +169,7 @@ def _bars(total_steps: int) -> Iterator[Callable[["Progress"], None]]:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """Let SIGTERM end the LAMMPS processes too, as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ __all__ = ["command"]
 
 
 def command(
-    kind: Annotated[str, typer.Argument(help="analysis, md_protocol, potential, reference or engine.")],
+    kind: Annotated[str, typer.Argument(help="analysis, md_protocol, campaign, potential, reference or engine.")],
     variant: Annotated[
         str | None, typer.Argument(help="The recipe, protocol, family or kind of reference; the first by default.")
     ] = None,

@@ -9,6 +9,7 @@ A shard counts from the moment its index is in place, which `os.replace` does at
 at most a shard without an index, which is not read. One process writes at a time (a lock that ends with the process).
 """
 
+import hashlib
 import json
 import warnings
 from collections import Counter
@@ -114,6 +115,11 @@ class Dataset(Sequence[LabelledFrame]):
     def ids(self) -> tuple[str, ...]:
         """The ids of all frames, in the order they were added."""
         return tuple(self._order)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the ids of all frames, whatever their order: equal where the same frames lie in it."""
+        return hashlib.sha256("\n".join(sorted(self._order)).encode()).hexdigest()
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -106,6 +106,16 @@ class Reference:
         """
         self._backend.require_ready(self.spec)
 
+    @property
+    def is_calculator(self) -> bool:
+        """Whether it gives forces fast enough for dynamics and relaxations with it: a force field, no DFT code."""
+        return hasattr(self._backend, "calculator")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides its labels, as plain data: the settings that matter and the fingerprint."""
+        stated = self.fingerprint.model_dump(mode="json", exclude_none=True)
+        return {"settings": self.spec.identity(), "fingerprint": stated}
+
     def calculator(self) -> Any:
         """Return the reference as an ASE calculator in this process, for dynamics and relaxations with its forces.
 

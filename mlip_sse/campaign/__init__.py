@@ -1,0 +1,1 @@
+"""Close the loop: explore, select, label, fit, decide, until the answer stands."""

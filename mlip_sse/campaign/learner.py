@@ -1,0 +1,433 @@
+"""One round after the other: explore, select, label, fit; every long step a task that is never done twice."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlip_sse.campaign.folder import CampaignFolder
+from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work
+from mlip_sse.campaign.seeds import (
+    HELD_OUT_EVERY,
+    number_from,
+    relaxation_inputs,
+    relaxation_work,
+    seed_frames,
+    starts_of,
+)
+from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, select_frames
+from mlip_sse.campaign.specs import CampaignSpec
+from mlip_sse.dataset import Dataset, LabelledFrame
+from mlip_sse.engine import Engine, Progress, Work
+from mlip_sse.errors import InputError, RunError
+from mlip_sse.md_protocols.exploration import Looks, load_looks
+from mlip_sse.potentials.training_data.starts import plain_structure, structure_of
+from mlip_sse.references import load_reference
+from mlip_sse.structures import scale_volume
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Learner", "Segment", "plan_segments"]
+
+_LEAST_LABELLED = 0.5
+"""Of the frames of a step; with fewer the reference, not a frame, is at fault."""
+
+_COLDEST_K = 300.0
+_HELD_OUT_KINDS = ("strained", "rattled", "displaced")
+
+Say = Callable[[str, Progress], None]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One run of exploration: where it starts, from which temperature to which, in what ensemble."""
+
+    name: str
+    start: "Atoms"
+    temperatures_k: tuple[float, float]
+    ensemble: str
+    seed: int
+
+
+@dataclass
+class Learner:
+    """The state of learning: what is labelled, and the potential that knows it.
+
+    Parameters
+    ----------
+    spec, folder, dataset, engine
+        What the campaign is, where it lies, its labels, and its lanes.
+    say
+        Called with a stage and its progress as tasks end.
+    """
+
+    spec: CampaignSpec
+    folder: CampaignFolder
+    dataset: Dataset
+    engine: Engine
+    say: Say
+    train: list[str] = field(default_factory=list)
+    held_out: list[str] = field(default_factory=list)
+    new: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+    potential: Path | None = None
+    digest: str | None = None
+    n_calls: int = 0
+    starts: "list[Atoms]" = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.reference = load_reference(self.spec.reference)
+        self.recipe = recipe_of(self.spec)
+
+    @property
+    def n_left(self) -> int:
+        """Labels that the budget leaves."""
+        return self.spec.budget.labels - self.n_calls
+
+    @property
+    def fitted(self) -> Path:
+        """The folder of the potential.
+
+        Raises
+        ------
+        InputError
+            When nothing is fitted yet.
+        """
+        if self.potential is None:
+            raise InputError("found no potential yet, expected the seeds to be labelled and fitted first")
+        return self.potential
+
+    # The seeds
+
+    def seed(self) -> dict[str, Any]:
+        """Label the seeds and fit to them; return the document of round 0."""
+        clock = _Clock()
+        self.reference.require_ready()
+        self.starts = starts_of(self.spec)
+        frames: list[Atoms] = []
+        names = ["start"] if len(self.starts) == 1 else [f"start-{k + 1}" for k in range(len(self.starts))]
+        paths = self._relaxed() if self.spec.seeds.relax_steps and self.reference.is_calculator else None
+        for k, name in enumerate(names):
+            if paths is not None:
+                path = [structure_of(each) for each in paths[k]]
+                self.starts[k] = path[-1]
+                for place, atoms in enumerate(path):
+                    atoms.info = {"group": f"{name} relaxation", "place": place}
+                frames += path
+            frames += seed_frames(self.spec, self.starts[k], name)
+        clock.split("explore")
+        labels, report = self._labelled(frames)
+        clock.split("label")
+        for frame in labels:
+            drawn = any(frame.group.endswith(kind) for kind in _HELD_OUT_KINDS)
+            is_held = drawn and frame.place % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+            (self.new[1] if is_held else self.new[0]).append(frame.id)
+        measured = self.fit()
+        clock.split("fit")
+        return self._document(0, [], {"strategy": "seeds", "n_candidates": len(frames)}, report, measured, clock)
+
+    def _relaxed(self) -> list[list[dict[str, Any]]]:
+        identity = self.reference.identity()
+        inputs = [relaxation_inputs(identity, atoms, self.spec.seeds.relax_steps) for atoms in self.starts]
+        work = relaxation_work(self.reference.spec)
+        outcomes = self.engine.run("label", work, inputs, min_success=1.0, progress=self._told("relaxing"))
+        results = [outcome.result() for outcome in outcomes]
+        self.n_calls += sum(int(result["n_calls"]) for result in results)
+        return [result["path"] for result in results]
+
+    # A round
+
+    def learn(self, number: int) -> dict[str, Any]:
+        """Explore, select, label and fit; return the document of the round, without probe and decision."""
+        clock = _Clock()
+        exploration, looks = self.explore(number)
+        clock.split("explore")
+        chosen, held, selection = self.pick(number, exploration, looks)
+        clock.split("select")
+        labels, report = self._labelled([*chosen, *held])
+        clock.split("label")
+        known = {*self.train, *self.held_out}
+        held_groups = {atoms.info["group"] + f" {atoms.info['place']}" for atoms in held}
+        for frame in labels:
+            if frame.id not in known:
+                is_held = f"{frame.group} {frame.place}" in held_groups
+                (self.new[1] if is_held else self.new[0]).append(frame.id)
+        measured = self.fit()
+        clock.split("fit")
+        return self._document(number, exploration, selection, report, measured, clock)
+
+    def explore(self, number: int) -> tuple[list[dict[str, Any]], list[Looks]]:
+        """Run the segments of a round; return what the round's file says of each, and the looks."""
+        explore, segments = self.spec.explore, plan_segments(self.spec, self.starts, number)
+        inputs = [
+            {
+                "kind": "segment",
+                "potential": self.digest,
+                "start": plain_structure(segment.start),
+                "temperatures_k": list(segment.temperatures_k),
+                "duration_ps": explore.segment_ps,
+                "timestep_fs": explore.timestep_fs,
+                "ensemble": segment.ensemble,
+                "pressure_gpa": 0.0,
+                "seed": segment.seed,
+                "look_every_fs": explore.look_every_fs,
+                "stop_error_ev_a": explore.stop_error_ev_a,
+                "mobile": self.spec.mobile,
+                "shell_a": self.spec.select.shell_a,
+            }
+            for segment in segments
+        ]
+        settings = {"potential": str(self.fitted)}
+        work = Work("mlip_sse.md_protocols.exploration.tasks:start", settings, 6 * 3600.0, "exploration")
+        told = self._told(f"exploring, round {number}")
+        outcomes = self.engine.run("md", work, inputs, min_success=_LEAST_LABELLED, progress=told)
+        documents, looks = [], []
+        for segment, outcome in zip(segments, outcomes, strict=True):
+            if not outcome.is_done:
+                continue
+            result = outcome.result()
+            facts = {"name": segment.name, "temperatures_k": list(segment.temperatures_k)}
+            facts |= {"ensemble": segment.ensemble, "seed": segment.seed}
+            facts |= {key: result[key] for key in ("wanted_ps", "reached_ps", "ended", "looks")}
+            documents.append(facts)
+            looks.append(load_looks(outcome.folder.path, result))
+        return documents, looks
+
+    def pick(
+        self, number: int, exploration: Sequence[Mapping[str, Any]], looks: Sequence[Looks]
+    ) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
+        """Choose the frames of a round to train on, and the random ones that never train."""
+        wanted = self.spec.select
+        pool, frames = self._pool(number, exploration, looks)
+        n_held = min(wanted.held_out, self.n_left // 3)
+        held = held_out_frames(pool, n_held, taken=(), seed=number_from(self.spec.seed, number, "held out"))
+        n_wanted = max(0, min(wanted.frames, self.n_left - len(held)))
+        free = np.setdiff1d(np.arange(len(frames)), held)
+        candidates = free if wanted.strategy == "random" else self._candidates(pool, free, n_wanted)
+        part = pool.taken(candidates)
+        picked = candidates[
+            select_frames(
+                part,
+                min(n_wanted, len(candidates)),
+                strategy=wanted.strategy,
+                per_segment=wanted.per_segment,
+                known_features=None,
+                seed=number_from(self.spec.seed, number, "select"),
+            )
+        ]
+        selection = {
+            "strategy": wanted.strategy,
+            "n_looks": len(frames),
+            "n_candidates": len(candidates),
+            "n_selected": len(picked),
+            "n_held_out": len(held),
+        }
+        return [frames[k] for k in picked], [frames[k] for k in held], selection
+
+    def _pool(
+        self, number: int, exploration: Sequence[Mapping[str, Any]], looks: Sequence[Looks]
+    ) -> "tuple[Pool, list[Atoms]]":
+        """Return all looks of a round as one pool, and as structures with group and place."""
+        frames: list[Atoms] = []
+        scores: list[float] = []
+        symbols = self.starts[0].get_chemical_symbols()
+        template = self.starts[0]
+        shell = self.spec.select.shell_a
+        for segment, seen in zip(exploration, looks, strict=True):
+            for place in range(1, len(seen.positions)):  # the first look is the start, which is labelled already
+                atoms = template.copy()
+                atoms.set_cell(seen.cells[place])
+                atoms.set_positions(seen.positions[place])
+                atoms.info = {"group": f"round {number} {segment['name']}", "place": place}
+                frames.append(atoms)
+                spread = seen.forces_std[place]
+                known = np.isfinite(spread).all()
+                score = (
+                    frame_scores(spread, symbols, seen.positions[place], seen.cells[place], self.spec.mobile, shell)
+                    if known
+                    else 0.0
+                )
+                scores.append(score)
+        counts = [max(0, len(seen.positions) - 1) for seen in looks]
+        ends = [slice(1, 1 + count) for count in counts]
+        pool = Pool(
+            features=np.concatenate([seen.features[end] for seen, end in zip(looks, ends, strict=True)]),
+            scores=np.array(scores),
+            excess=np.concatenate([s["looks"]["excess"][end] for s, end in zip(exploration, ends, strict=True)]),
+            segments=np.repeat(np.arange(len(looks)), counts),
+            times=np.concatenate([s["looks"]["time_ps"][end] for s, end in zip(exploration, ends, strict=True)]),
+        )
+        return pool, frames
+
+    @staticmethod
+    def _candidates(pool: Pool, free: NDArray[np.int64], n_wanted: int) -> NDArray[np.int64]:
+        """Return the looks above the alarm; where they are few, those with the largest spread beside them."""
+        above = free[pool.excess[free] > 1.0]
+        rest = np.setdiff1d(free, above)
+        n_more = max(0, n_wanted // 2 - len(above))
+        by_spread = rest[np.argsort(-pool.scores[rest], kind="stable")][: 4 * n_more]
+        found: NDArray[np.int64] = np.sort(np.concatenate([above, by_spread]))
+        return found
+
+    # Labels and fits
+
+    def _labelled(self, frames: "Sequence[Atoms]") -> tuple[list[LabelledFrame], dict[str, Any]]:
+        """Label frames and put those that passed the gates into the dataset, in their order."""
+        started = time.monotonic()
+        told = self._told("labelling")
+        labels = self.reference.label(
+            list(frames),
+            self.engine.tasks,
+            lane=self.engine.lane("label"),
+            progress=lambda done, of: told(Progress(of, 0, 0, done, 0)),
+        )
+        if frames and len(labels) < _LEAST_LABELLED * len(frames):
+            reasons = "; ".join(dict.fromkeys(failure.reason for failure in labels.failures))
+            raise RunError(
+                f"{len(labels.failures)} of {len(frames)} labels failed, expected labels of at least "
+                f"{_LEAST_LABELLED:.0%}: {reasons[:300]}"
+            )
+        self.n_calls += len(frames)
+        self.dataset.add(labels)
+        report = {
+            "n_asked": len(frames),
+            "n_labelled": len(labels),
+            "n_failed": len(labels.failures),
+            "failures": [{"frame": failure.formula, "reason": failure.reason} for failure in labels.failures],
+            "n_total": len(self.dataset),
+            "n_reference_calls": self.n_calls,
+            "wall_s": time.monotonic() - started,
+        }
+        return list(labels), report
+
+    def fit(self) -> dict[str, Any]:
+        """Fit what is new; return errors and coverage."""
+        self.train += self.new[0]
+        self.held_out += self.new[1]
+        inputs = fit_inputs(self.recipe, self.train, self.held_out, self.new, self.digest)
+        work = fit_work(self.dataset.folder, self.potential)
+        outcomes = self.engine.run("train", work, [inputs], min_success=1.0, progress=self._told("fitting"))
+        result: dict[str, Any] = outcomes[0].result()
+        self.potential = outcomes[0].folder.path / FITTED_FOLDER
+        self.digest = result["digest"]
+        self.new = ([], [])
+        return result
+
+    def take(self, document: Mapping[str, Any]) -> None:
+        """Go on from a round that an earlier call finished."""
+        state = document["state_of_learning"]
+        self.train, self.held_out = list(state["train"]), list(state["held_out"])
+        self.n_calls, self.digest = int(state["n_calls"]), str(state["digest"])
+        self.potential = self.folder.path / str(document["potential"]["path"])
+        self.starts = [structure_of(each) for each in state["starts"]]
+        if not self.potential.is_dir():
+            raise InputError(f"{self.potential}: found no potential, expected that of round {document['number']}")
+
+    def _document(
+        self,
+        number: int,
+        exploration: list[dict[str, Any]],
+        selection: dict[str, Any],
+        labels: dict[str, Any],
+        measured: Mapping[str, Any],
+        clock: "_Clock",
+    ) -> dict[str, Any]:
+        return {
+            "number": number,
+            "state": "done",
+            "potential": {
+                "name": f"round {number}",
+                "path": self.folder.relative(self.fitted),
+                "n_train": len(self.train),
+                "n_held_out": len(self.held_out),
+            },
+            "exploration": exploration,
+            "selection": selection,
+            "labels": labels,
+            **{key: measured.get(key) for key in ("prior_errors", "errors", "parity", "coverage")},
+            "probe": None,
+            "decision": None,
+            "wall_s": clock.seconds,
+            "dataset_sha256": self.dataset.digest,
+            "state_of_learning": {
+                "train": self.train,
+                "held_out": self.held_out,
+                "n_calls": self.n_calls,
+                "digest": self.digest,
+                "starts": [plain_structure(atoms) for atoms in self.starts],
+            },
+        }
+
+    def _told(self, stage: str) -> Callable[[Progress], None]:
+        return lambda progress: self.say(stage, progress)
+
+
+class _Clock:
+    """Wall time of the steps of a round, in s."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def split(self, name: str) -> None:
+        """Count the time since the last split for a step."""
+        now = time.monotonic()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+        self._since = now
+
+
+def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int) -> list[Segment]:
+    """Return the runs of one round: ramps to the hottest at constant pressure and volume, and hot runs, in turn.
+
+    The kinds are taken in turn over the rounds too, so that with few runs a round each kind has its turn.
+    """
+    top, coldest = spec.hottest_k, min(_COLDEST_K, *spec.temperatures_k)
+    hottest, middle = max(spec.temperatures_k), float(np.median(spec.temperatures_k))
+    kinds = (
+        ("ramp", (coldest, top), "npt", 0.0),
+        ("hot", (hottest, top), "nvt", 0.04),
+        ("ramp", (middle, top), "nvt", 0.02),
+        ("warm", (coldest, hottest), "nvt", -0.02),
+    )
+    segments = []
+    for k in range(spec.explore.segments):
+        at = k + (number - 1) * spec.explore.segments
+        name, temperatures, ensemble, change = kinds[at % len(kinds)]
+        start = starts[(at // len(kinds)) % len(starts)]
+        segments.append(
+            Segment(
+                name=f"{name} {k + 1}",
+                start=scale_volume(start, change) if change else start.copy(),
+                temperatures_k=temperatures,
+                ensemble=ensemble,
+                seed=number_from(spec.seed, number, k, "segment") % 899_999_999 + 1,
+            )
+        )
+    return segments
+
+
+def recipe_of(spec: CampaignSpec) -> dict[str, Any]:
+    """Return the recipe of a campaign as plain data, its domain as wide as the campaign goes.
+
+    Raises
+    ------
+    InputError
+        When the recipe is of a family that takes no frames.
+    """
+    from mlip_sse.catalogue import resolve
+    from mlip_sse.potentials.fit_specs import FittedSpec
+    from mlip_sse.specs import load_spec
+
+    recipe = load_spec(resolve("potentials", spec.potential), "potential")
+    if not isinstance(recipe, FittedSpec):
+        raise InputError(
+            f"potential: found {spec.potential!r}, which has nothing to fit, expected a recipe such as pod"
+        )
+    low = min(_COLDEST_K, *spec.temperatures_k)
+    domain = recipe.domain.model_copy(update={"temperature_k": (low, spec.hottest_k)})
+    plain = recipe.model_copy(update={"domain": domain, "data": None}).model_dump(mode="json", exclude_none=True)
+    return plain

@@ -1,0 +1,325 @@
+"""The dynamics that an answer is read from: mean cells first, then all seeds and committee members in one batch.
+
+Committee members move in the mean cells of the potential itself, so that what they differ by is their forces. A run
+that its atoms end early becomes a refused row with the reason; it never disappears.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlip_sse.analysis.analyze import analyze
+from mlip_sse.analysis.measurement import Measurement
+from mlip_sse.analysis.results import to_plain
+from mlip_sse.campaign.error_budget import ErrorBudget, budget_of
+from mlip_sse.campaign.seeds import number_from
+from mlip_sse.campaign.specs import CampaignSpec
+from mlip_sse.engine import Engine, Outcome
+from mlip_sse.engine import Progress as TaskProgress
+from mlip_sse.errors import MlipSseError
+from mlip_sse.md_protocols.bulk_inputs import BulkInputs, bulk_work, mean_cell
+from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
+from mlip_sse.md_protocols.deck import TRAJECTORY_FILE
+from mlip_sse.potentials import Potential, load_potential
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Production", "ProductionRun", "dynamics_of", "probe", "probe_of", "produce"]
+
+Tell = Callable[[str, TaskProgress], None]
+
+_LARGEST_SEED = 899_999_999
+_SEGMENT_PS = 10.0
+_SPEED = re.compile(r"^Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", re.MULTILINE)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductionRun:
+    """One run.
+
+    Parameters
+    ----------
+    temperature_k
+        Of its thermostat.
+    seed
+        Its number among the seeds, from 1.
+    member
+        Of the committee, from 0; None for the potential itself.
+    folder
+        Of its task.
+    ended
+        ``kind`` and ``reason`` where its atoms ended it early.
+    row
+        What the analysis found; refused where there is nothing to find.
+    """
+
+    temperature_k: float
+    seed: int
+    member: int | None
+    folder: Path
+    ended: Mapping[str, Any] | None
+    row: Measurement
+
+    @property
+    def trajectory(self) -> Path:
+        """The dump."""
+        return self.folder / TRAJECTORY_FILE
+
+    @property
+    def name(self) -> str:
+        """What its trajectory is called."""
+        who = f"seed{self.seed}" if self.member is None else f"member{self.member}"
+        return f"{self.temperature_k:g}K_{who}"
+
+
+@dataclass(frozen=True, eq=False)
+class Production:
+    """All runs of one potential.
+
+    Parameters
+    ----------
+    cells
+        The mean cell of each temperature.
+    runs
+        Of the potential, temperature by temperature.
+    member_runs
+        Of the members of its committee.
+    reasons
+        What could not be run, in words.
+    """
+
+    cells: tuple[Mapping[str, Any], ...]
+    runs: tuple[ProductionRun, ...]
+    member_runs: tuple[ProductionRun, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[Measurement]:
+        """What the analysis found of each run of the potential itself."""
+        return [run.row for run in self.runs]
+
+    def budget(self, confidence: float = 0.95) -> ErrorBudget:
+        """Return D(T), Ea, D(300 K) and σ(300 K) with every error there is."""
+        members = sorted({run.member for run in self.member_runs if run.member is not None})
+        rows = [[run.row for run in self.member_runs if run.member == member] for member in members]
+        return budget_of(self.rows, rows, self.cells, confidence=confidence)
+
+    def speed_atom_steps_s(self) -> float | None:
+        """Return how fast LAMMPS was, by its own clock, over all runs; None where the logs are gone."""
+        return atom_steps_per_second([run.folder for run in (*self.runs, *self.member_runs)])
+
+    def link_into(self, folder: str | Path) -> list[Path]:
+        """Give each trajectory its name in a folder, as a hard link where the disk allows it.
+
+        Parameters
+        ----------
+        folder
+            Such as ``CAMPAIGN/trajectories``; made where it is not there.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        found = [run for run in (*self.runs, *self.member_runs) if run.trajectory.is_file()]
+        return [_linked(run.trajectory, target / f"{run.name}{run.trajectory.suffix}") for run in found]
+
+
+def dynamics_of(spec: CampaignSpec, *, duration_ps: float, seeds: Sequence[int]) -> BulkDynamicsSpec:
+    """Return the protocol of a campaign's production.
+
+    Parameters
+    ----------
+    spec
+        The campaign.
+    duration_ps
+        Of each run.
+    seeds
+        One run for each, at each temperature.
+
+    Raises
+    ------
+    SpecError
+        When time step and dump interval do not fit together; ask before an hour is spent.
+    """
+    wanted = spec.production
+    plain = {
+        "temperatures_k": sorted(spec.temperatures_k),
+        "seeds": list(seeds),
+        "timestep_fs": spec.explore.timestep_fs,
+        "cell_ps": wanted.cell_ps,
+        "settle_ps": wanted.settle_ps,
+        "production_ps": duration_ps,
+        "segment_ps": _SEGMENT_PS,
+        "dump_every_fs": wanted.dump_every_fs,
+    }
+    return BulkDynamicsSpec.parse(plain, "production")
+
+
+def produce(
+    spec: CampaignSpec,
+    atoms: "Atoms",
+    potential: Potential | str | Path,
+    engine: Engine,
+    *,
+    progress: Tell | None = None,
+) -> Production:
+    """Run all that the answer is read from; what was done before is not done again.
+
+    Parameters
+    ----------
+    spec
+        The campaign.
+    atoms
+        The start.
+    potential
+        The final potential; its committee runs too where it has one.
+    engine
+        Its md lane does the work. Coefficients of members go into ``members/`` of its folder.
+    progress
+        Called as tasks end with the stage, ``cell`` or ``production``.
+
+    Raises
+    ------
+    RunError
+        When LAMMPS fails for another reason than its atoms, or a mean cell could not be found.
+    """
+    wanted, model = spec.production, _loaded(potential)
+    central = BulkInputs.of(dynamics_of(spec, duration_ps=wanted.production_ps, seeds=_seeds(spec)), atoms, model)
+    members, reasons = _members(spec, atoms, model, engine)
+    return _run(spec, central, members, engine, progress, reasons)
+
+
+def probe(
+    spec: CampaignSpec,
+    atoms: "Atoms",
+    potential: Potential | str | Path,
+    engine: Engine,
+    *,
+    progress: Tell | None = None,
+) -> dict[str, Any]:
+    """Run a short production of one seed without members, and return what a round's file says of it.
+
+    Parameters
+    ----------
+    spec, atoms, potential, engine, progress
+        As in `produce`.
+    """
+    dynamics = dynamics_of(spec, duration_ps=spec.production.probe_ps, seeds=_seeds(spec)[:1])
+    return probe_of(_run(spec, BulkInputs.of(dynamics, atoms, _loaded(potential)), [], engine, progress, ()))
+
+
+def probe_of(found: Production) -> dict[str, Any]:
+    """Return the intervals of a probe as plain data; None where a diffusivity was refused."""
+    budget = found.budget()
+    return {
+        "temperatures_k": [each.temperature_k for each in budget.temperatures],
+        "diffusivity_cm2_s": [to_plain(each.tracer_diffusivity_cm2_s) for each in budget.temperatures],
+        "activation_energy_ev": to_plain(budget.interval("activation_energy_ev")),
+        "conductivity_300k_ms_cm": to_plain(budget.interval("conductivity_300k_ms_cm")),
+        "reasons": [*found.reasons, *budget.verdict.reasons],
+    }
+
+
+def atom_steps_per_second(folders: Sequence[Path]) -> float | None:
+    """Return atoms times steps by second of LAMMPS's own clock, over the logs of some runs."""
+    work = seconds = 0.0
+    for log in sorted(path for folder in folders for path in folder.glob("segment_*/log.lammps")):
+        for match in _SPEED.finditer(log.read_text(encoding="utf-8", errors="replace")):
+            work += float(match[2]) * float(match[3])
+            seconds += float(match[1])
+    return work / seconds if seconds > 0 else None
+
+
+def _loaded(potential: Potential | str | Path) -> Potential:
+    return potential if isinstance(potential, Potential) else load_potential(potential)
+
+
+def _seeds(spec: CampaignSpec) -> list[int]:
+    numbers = range(1, spec.production.seeds + 1)
+    return [number_from(spec.seed, "production", k) % _LARGEST_SEED + 1 for k in numbers]
+
+
+def _members(
+    spec: CampaignSpec, atoms: "Atoms", model: Potential, engine: Engine
+) -> tuple[list[BulkInputs], tuple[str, ...]]:
+    """Return the tasks of the committee's members, and why there are fewer than asked for."""
+    from mlip_sse.potentials.pod import PodPotential
+
+    wanted = spec.production.members
+    there = len(model.committee) if isinstance(model, PodPotential) else 0
+    n_members = min(wanted, there)
+    reasons = (
+        () if n_members == wanted else (f"{wanted} committee members were asked for, the potential has {there} to run",)
+    )
+    if not isinstance(model, PodPotential) or n_members == 0:
+        return [], reasons
+    dynamics = dynamics_of(spec, duration_ps=spec.production.member_ps, seeds=_seeds(spec)[:1])
+    # Workers on other nodes read the files: they lie in the engine's folder, not in this process's temporary one.
+    folders = [model.member(k).save(engine.folder / "members" / f"{k}") for k in range(n_members)]
+    return [BulkInputs.of(dynamics, atoms, load_potential(folder)) for folder in folders], reasons
+
+
+def _run(
+    spec: CampaignSpec,
+    central: BulkInputs,
+    members: Sequence[BulkInputs],
+    engine: Engine,
+    progress: Tell | None,
+    reasons: tuple[str, ...],
+) -> Production:
+    """Run the cells, then everything in them as one batch, longest first."""
+    work = bulk_work([central, *members], central.spec.time_limit_hours * 3600)
+
+    def outcomes(stage: str, inputs: list[dict[str, Any]]) -> list[Outcome]:
+        told = None if progress is None else (lambda state: progress(stage, state))
+        return list(engine.run("md", work, inputs, min_success=1.0, progress=told))
+
+    kelvins = central.spec.temperatures_k
+    found = zip(outcomes("cell", central.cells()), kelvins, strict=True)
+    cells = tuple(mean_cell(outcome.result(), kelvin) for outcome, kelvin in found)
+    batches = [(None, central), *enumerate(members)]
+    inputs = [task for _, each in batches for task in each.productions(cells)]
+    done = iter(outcomes("production", inputs))
+    numbers = {seed: number for number, seed in enumerate(central.spec.seeds, start=1)}
+    runs = [
+        _measured(spec, label["temperature_k"], numbers[label["seed"]], member, next(done))
+        for member, each in batches
+        for label in each.labels
+    ]
+    own = tuple(run for run in runs if run.member is None)
+    return Production(cells, own, tuple(run for run in runs if run.member is not None), reasons)
+
+
+def _measured(
+    spec: CampaignSpec, temperature_k: float, seed: int, member: int | None, outcome: Outcome
+) -> ProductionRun:
+    """Analyse one run; what ended early is refused with its reason."""
+    folder, ended = outcome.folder.path, outcome.result()["ended"]
+    path = os.fspath(folder / TRAJECTORY_FILE)
+    row = Measurement.of_failure(path, temperature_k, spec.mobile, "")
+    if ended is not None:
+        reason = f"{ended['kind'].replace('_', ' ')} in segment {ended['segment'] + 1}: {ended['reason']}"
+        row = Measurement.of_failure(path, temperature_k, spec.mobile, reason)
+    else:
+        try:
+            report = analyze("transport", path, mobile=spec.mobile, temperatures_k=temperature_k)
+            row = report.measurements[0]
+        except MlipSseError as error:
+            row = Measurement.of_failure(path, temperature_k, spec.mobile, str(error).removeprefix(f"{path}: "))
+    return ProductionRun(temperature_k, seed, member, folder, ended, row)
+
+
+def _linked(source: Path, target: Path) -> Path:
+    """Put a name of the file in place at once; a copy where links are not possible."""
+    import shutil
+
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:
+        shutil.copyfile(source, part)
+    os.replace(part, target)
+    return target

@@ -1,0 +1,121 @@
+"""``mlip-sse campaign``: the main job."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mlip_sse.engine import Progress
+
+__all__ = ["command"]
+
+
+def command(
+    spec: Annotated[str, typer.Argument(help="A spec, or a name in md_protocols/campaigns.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The campaign's folder.", show_default="the spec's name")
+    ] = None,
+    engine: Annotated[Path | None, typer.Option("--engine", help="An engine.yaml: where the tasks run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer for machines.")] = False,
+) -> None:
+    """Learn a potential for a material and answer its question; the same command again goes on where it was."""
+    from mlip_sse.campaign import Campaign
+    from mlip_sse.cli.simulate import terminated_like_interrupted
+
+    folder = out if out is not None else Path(Path(spec).stem)
+    with terminated_like_interrupted(), _bar() as say:
+        campaign = Campaign(spec, folder, engine=engine, say=say)
+        answer = campaign.run(after_round=lambda document: _say(_round_line(document)))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    typer.echo(_answer_text(answer))
+    typer.echo(f"The potential lies in {folder / 'potential'}, the report is {folder / 'report.html'}")
+
+
+def _round_line(document: dict[str, Any]) -> str:
+    """Return what a round did on one line."""
+    labels, errors = document["labels"], document["errors"]["force_ev_a"]
+    line = f"round {document['number']:2d}: {labels['n_labelled']:3d} labels, {labels['n_total']:4d} in all"
+    line += f"; held-out forces {1000 * errors['rmse']:.0f} meV/Å"
+    if document["exploration"]:
+        whole = sum(segment["ended"] is None for segment in document["exploration"])
+        reached = sum(segment["reached_ps"] for segment in document["exploration"])
+        line += f"; {whole} of {len(document['exploration'])} runs came to their end, {reached:.1f} ps"
+        line += f", {document['selection']['n_candidates']} candidates"
+    probe = document["probe"]
+    if probe is not None and probe["activation_energy_ev"] is not None:
+        line += f"; Ea {_interval(probe['activation_energy_ev'])} eV"
+    if document["decision"] is not None and document["decision"]["end"]:
+        verb = "the answer stands" if document["decision"]["stop"] else "learning ends"
+        line += f"\n          {verb}: {'; '.join(document['decision']['reasons'])}"
+    return line
+
+
+def _answer_text(answer: dict[str, Any]) -> str:
+    lines = [f"{'T (K)':>8}  {'D (cm²/s)':>34}  {'sigma (mS/cm)':>30}"]
+    for row in answer["temperatures"]:
+        diffusivity, conductivity = (_interval(row[k]) for k in ("tracer_diffusivity_cm2_s", "conductivity_ms_cm"))
+        lines.append(f"{row['temperature_k']:8g}  {diffusivity:>34}  {conductivity:>30}")
+    for name, key, unit in (
+        ("Ea", "activation_energy_ev", "eV"),
+        ("sigma(300 K)", "conductivity_300k_ms_cm", "mS/cm"),
+        ("D(300 K)", "diffusivity_300k_cm2_s", "cm²/s"),
+    ):
+        lines.append(f"{name:>14}: {_interval(answer[key])} {unit}")
+    lines.append(f"{'verdict':>14}: {answer['verdict']}" + "".join(f"\n{'':16}{each}" for each in answer["reasons"]))
+    return "\n".join(lines)
+
+
+def _interval(plain: dict[str, Any] | None) -> str:
+    if plain is None:
+        return "not resolved"
+    if plain["value"] is None:
+        return f"below {plain['high']:.3g}"
+    return f"{plain['value']:.3g} ({plain['low']:.3g} to {plain['high']:.3g})"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, "Progress"], None]]:
+    """Show the step at work on stderr: a bar on a terminal, a line at the end of each step elsewhere."""
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.completed} of {task.total}"),
+        rich_progress.TimeElapsedColumn(),
+    )
+    if not console.is_terminal:
+        yield _lines
+        return
+    with rich_progress.Progress(*columns, console=console, transient=True) as shown:
+        bar = shown.add_task("starting", total=1)
+        stages = [""]
+
+        def update(stage: str, progress: "Progress") -> None:
+            if stage != stages[-1]:
+                shown.reset(bar)
+                stages.append(stage)
+            shown.update(bar, description=stage, completed=progress.n_ended, total=max(1, progress.n_to_do))
+
+        yield update
+
+
+def _lines(stage: str, progress: "Progress") -> None:
+    """Say a step's end, and every tenth part of a long one."""
+    step = max(1, progress.n_to_do // 10)
+    if progress.n_ended == progress.n_to_do or progress.n_ended % step == 0:
+        _say(f"  {stage}: {progress.n_ended} of {progress.n_to_do}")

@@ -1,0 +1,83 @@
+"""A campaign stops on its answer, and on nothing less."""
+
+import math
+
+import pytest
+
+from mlip_sse.campaign.decision import alarm_share, decide, is_quiet, movement
+from mlip_sse.campaign.specs import DecisionSpec
+
+WANTED = DecisionSpec()
+
+
+def interval(value, relative=0.2):
+    return {"value": value, "low": value / (1 + relative), "high": value * (1 + relative), "confidence": 0.95}
+
+
+def segment(ended=None, excess=(0.2, 0.3)):
+    return {"ended": ended, "looks": {"excess": list(excess)}}
+
+
+CALM = (segment(), segment())
+
+
+def round_of(error=0.080, shift=1.0, segments=CALM, probe=True):
+    answer = {
+        "temperatures_k": [600.0, 900.0],
+        "diffusivity_cm2_s": [interval(1e-6 * shift), interval(1e-5 * shift)],
+        "activation_energy_ev": interval(0.25),
+        "conductivity_300k_ms_cm": interval(1.0),
+    }
+    errors = {"force_ev_a": {"rmse": error}}
+    return {"exploration": list(segments), "errors": errors, "probe": answer if probe else None}
+
+
+def test_it_stops_where_all_holds_and_says_why():
+    decision = decide([round_of(), round_of(0.078)], WANTED)
+    assert decision.stop
+    assert len(decision.reasons) == 4
+    assert "80, 78 meV/Å" in " ".join(decision.reasons)
+    assert decision.to_dict()["stop"] is True
+
+
+@pytest.mark.parametrize(
+    ("second", "missing"),
+    [
+        (round_of(0.060), "force error"),
+        (round_of(shift=2.0), "the answer"),
+        (round_of(probe=False), "the answer"),
+        (round_of(segments=(segment({"kind": "exploded", "reason": "x"}),)), "came to their end"),
+        (round_of(segments=(segment(excess=(2.0, 0.1)),)), "above the alarm"),
+    ],
+)
+def test_one_thing_missing_is_enough_to_go_on(second, missing):
+    decision = decide([round_of(), second], WANTED)
+    assert not decision.stop
+    assert len(decision.reasons) == 1
+    assert missing in decision.reasons[0]
+
+
+def test_one_round_is_never_enough():
+    assert not decide([round_of()], WANTED).stop
+
+
+def test_only_the_last_rounds_count():
+    bad = round_of(0.5, segments=(segment({"kind": "grade", "reason": "x"}),), probe=False)
+    assert decide([bad, round_of(), round_of()], WANTED).stop
+
+
+def test_movement_is_in_joint_half_widths():
+    one, other = interval(1.0, 0.2), interval(1.1, 0.2)
+    assert movement(one, other) == pytest.approx(math.log(1.1) / (math.sqrt(2) * math.log(1.2)))
+    assert movement(one, other) == pytest.approx(movement(other, one))
+    assert movement(one, one) == 0.0
+    assert movement(one, None) is None
+    assert movement(one, {"value": None, "low": 0.0, "high": 1.0}) is None
+
+
+def test_alarms_are_counted_over_all_looks():
+    rounds = [segment(excess=(0.5, 1.5)), segment(excess=(0.5, 0.5))]
+    assert alarm_share(rounds) == 0.25
+    assert alarm_share([segment(excess=())]) == 0.0
+    assert not is_quiet(rounds, WANTED)
+    assert is_quiet([segment()], WANTED)
