@@ -6,6 +6,7 @@ that its atoms end early becomes a refused row with the reason; it never disappe
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Production", "ProductionRun", "dynamics_of", "probe", "probe_of", "produce"]
 
-Tell = Callable[[str, TaskProgress], None]
+Say = Callable[[str, TaskProgress], None]
 
 _LARGEST_SEED = 899_999_999
 _SEGMENT_PS = 10.0
@@ -106,7 +107,7 @@ class Production:
         """Return D(T), Ea, D(300 K) and σ(300 K) with every error there is."""
         members = sorted({run.member for run in self.member_runs if run.member is not None})
         rows = [[run.row for run in self.member_runs if run.member == member] for member in members]
-        return budget_of(self.rows, rows, self.cells, confidence=confidence)
+        return budget_of(self.rows, rows, confidence=confidence)
 
     def speed_atom_steps_s(self) -> float | None:
         """Return how fast LAMMPS was, by its own clock, over all runs; None where the logs are gone."""
@@ -159,11 +160,11 @@ def dynamics_of(spec: CampaignSpec, *, duration_ps: float, seeds: Sequence[int])
 
 def produce(
     spec: CampaignSpec,
-    atoms: "Atoms",
     potential: Potential | str | Path,
+    atoms: "Atoms",
     engine: Engine,
     *,
-    progress: Tell | None = None,
+    say: Say | None = None,
 ) -> Production:
     """Run all that the answer is read from; what was done before is not done again.
 
@@ -171,13 +172,13 @@ def produce(
     ----------
     spec
         The campaign.
-    atoms
-        The start.
     potential
         The final potential; its committee runs too where it has one.
+    atoms
+        The start.
     engine
         Its md lane does the work. Coefficients of members go into ``members/`` of its folder.
-    progress
+    say
         Called as tasks end with the stage, ``cell`` or ``production``.
 
     Raises
@@ -188,26 +189,26 @@ def produce(
     wanted, model = spec.production, _loaded(potential)
     central = BulkInputs.of(dynamics_of(spec, duration_ps=wanted.production_ps, seeds=_seeds(spec)), atoms, model)
     members, reasons = _members(spec, atoms, model, engine)
-    return _run(spec, central, members, engine, progress, reasons)
+    return _run(spec, central, members, engine, say, reasons)
 
 
 def probe(
     spec: CampaignSpec,
-    atoms: "Atoms",
     potential: Potential | str | Path,
+    atoms: "Atoms",
     engine: Engine,
     *,
-    progress: Tell | None = None,
+    say: Say | None = None,
 ) -> dict[str, Any]:
     """Run a short production of one seed without members, and return what a round's file says of it.
 
     Parameters
     ----------
-    spec, atoms, potential, engine, progress
+    spec, potential, atoms, engine, say
         As in `produce`.
     """
     dynamics = dynamics_of(spec, duration_ps=spec.production.probe_ps, seeds=_seeds(spec)[:1])
-    return probe_of(_run(spec, BulkInputs.of(dynamics, atoms, _loaded(potential)), [], engine, progress, ()))
+    return probe_of(_run(spec, BulkInputs.of(dynamics, atoms, _loaded(potential)), [], engine, say, ()))
 
 
 def probe_of(found: Production) -> dict[str, Any]:
@@ -266,14 +267,14 @@ def _run(
     central: BulkInputs,
     members: Sequence[BulkInputs],
     engine: Engine,
-    progress: Tell | None,
+    say: Say | None,
     reasons: tuple[str, ...],
 ) -> Production:
     """Run the cells, then everything in them as one batch, longest first."""
     work = bulk_work([central, *members], central.spec.time_limit_hours * 3600)
 
     def outcomes(stage: str, inputs: list[dict[str, Any]]) -> list[Outcome]:
-        told = None if progress is None else (lambda state: progress(stage, state))
+        told = None if say is None else (lambda state: say(stage, state))
         return list(engine.run("md", work, inputs, min_success=1.0, progress=told))
 
     kelvins = central.spec.temperatures_k
@@ -298,7 +299,6 @@ def _measured(
     """Analyse one run; what ended early is refused with its reason."""
     folder, ended = outcome.folder.path, outcome.result()["ended"]
     path = os.fspath(folder / TRAJECTORY_FILE)
-    row = Measurement.of_failure(path, temperature_k, spec.mobile, "")
     if ended is not None:
         reason = f"{ended['kind'].replace('_', ' ')} in segment {ended['segment'] + 1}: {ended['reason']}"
         row = Measurement.of_failure(path, temperature_k, spec.mobile, reason)
@@ -313,8 +313,8 @@ def _measured(
 
 def _linked(source: Path, target: Path) -> Path:
     """Put a name of the file in place at once; a copy where links are not possible."""
-    import shutil
-
+    if target.is_file() and target.samefile(source):
+        return target
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     try:
