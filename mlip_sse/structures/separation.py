@@ -9,6 +9,7 @@ from mlip_sse.errors import InputError
 __all__ = ["check_lattice", "check_separation", "close_pairs", "shortest_distances"]
 
 _LONGEST, _FARTHEST = 1e4, 1e6
+_FEW = 400
 _OVERLAP = 0.5
 """Atoms nearer than this part of the sum of their covalent radii lie on top of each other."""
 
@@ -17,9 +18,27 @@ def close_pairs(atoms: Atoms, cutoff: float) -> tuple[NDArray[np.int64], NDArray
     """Return the pairs (i, j) within a cutoff, periodic images included, each once, and their distances in Å."""
     from ase.neighborlist import neighbor_list
 
+    if (
+        len(atoms) <= _FEW
+        and all(atoms.pbc)
+        and (1 / np.linalg.norm(atoms.cell.reciprocal(), axis=1)).min() > 2 * cutoff
+    ):
+        return _nearest_images(atoms, cutoff)
     first, second, distances = neighbor_list("ijd", atoms, cutoff)
     once = first <= second
     return np.asarray(first[once]), np.asarray(second[once]), np.asarray(distances[once])
+
+
+def _nearest_images(atoms: Atoms, cutoff: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Compare all atoms with all in a cell so wide that one image at most is within the cutoff; fast for a few."""
+    # A vector shorter than half of each width has fractions below one half: rounding finds it, in any cell.
+    first, second = np.triu_indices(len(atoms), 1)
+    fractions = (atoms.positions @ np.linalg.inv(atoms.cell.array)).T
+    steps = np.take(fractions, second, axis=1) - np.take(fractions, first, axis=1)
+    steps -= np.round(steps)
+    distances = np.sqrt((np.einsum("kn,kc->cn", steps, atoms.cell.array) ** 2).sum(axis=0))
+    near = distances < cutoff
+    return first[near], second[near], distances[near]
 
 
 def shortest_distances(atoms: Atoms, cutoff: float = 4.0) -> dict[tuple[str, str], float]:

@@ -7,12 +7,13 @@ from ase import Atoms
 from ase.data import covalent_radii
 from numpy.typing import NDArray
 
-__all__ = ["Bonds", "find_bonds", "has_collapsed"]
+__all__ = ["Bonds", "find_bonds", "find_contacts", "has_collapsed"]
 
 _COVALENT = frozenset(
     {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sn", "Sb", "Te", "I"}
 )
 _REACH = 1.25  # of the sum of covalent radii: P-S bonds of 2.05 Å, and Ge-S of 2.25 Å, end well below
+_MADE = 1.15  # of the same sum: a new bond is shorter than what is left of an old one
 _BROKEN = 1.5  # of the bond's length at the start
 _COLLAPSED = 0.6  # of the sum of covalent radii; no bond of the Periodic Table is as short
 
@@ -48,13 +49,25 @@ class Bonds:
 
 def find_bonds(atoms: Atoms) -> Bonds:
     """Return the bonds between non-metals and metalloids, such as P-S, Ge-S, P-O and B-H; ions have none."""
+    pairs, distances = _covalent_pairs(atoms, _REACH)
+    return Bonds(pairs, distances)
+
+
+def find_contacts(atoms: Atoms) -> NDArray[np.intp]:
+    """Return (n_contacts, 2) pairs of the same elements as close as a bond that is made, the smaller index first."""
+    return _covalent_pairs(atoms, _MADE)[0]
+
+
+def _covalent_pairs(atoms: Atoms, reach: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     from mlip_sse.structures.separation import close_pairs
 
     radii = covalent_radii[atoms.numbers]
     covalent = np.array([symbol in _COVALENT for symbol in atoms.get_chemical_symbols()])
-    first, second, distances = close_pairs(atoms, 2 * _REACH * float(radii.max()))
-    bonded = covalent[first] & covalent[second] & (distances < _REACH * (radii[first] + radii[second]))
-    return Bonds(np.stack([first[bonded], second[bonded]], axis=1).astype(np.intp), distances[bonded])
+    if not covalent.any():
+        return np.empty((0, 2), dtype=np.intp), np.empty(0)
+    first, second, distances = close_pairs(atoms, 2 * reach * float(radii[covalent].max()))
+    bonded = covalent[first] & covalent[second] & (distances < reach * (radii[first] + radii[second]))
+    return np.stack([first[bonded], second[bonded]], axis=1).astype(np.intp), distances[bonded]
 
 
 def has_collapsed(atoms: Atoms) -> str:

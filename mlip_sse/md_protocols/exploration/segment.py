@@ -1,0 +1,150 @@
+"""One segment: run, look, stop in time, and keep what was seen before the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlip_sse.errors import InputError
+from mlip_sse.md_protocols.exploration.dynamics import Drive, State, run_states
+from mlip_sse.md_protocols.exploration.ends import End, PhysicalAlarms
+from mlip_sse.md_protocols.exploration.looks import Looks
+from mlip_sse.md_protocols.exploration.trust import Trust, judge_of, untrusted
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from mlip_sse.potentials import Potential
+
+__all__ = ["N_SPREADS", "Look", "Segment", "looks_of", "run_segment", "spread_places"]
+
+N_SPREADS = 60
+"""Most looks of a segment whose committee spread is evaluated: half of them of highest excess, half evenly spread."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look that may be kept."""
+
+    state: State
+    trust: Trust
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A segment that is done.
+
+    Parameters
+    ----------
+    seen
+        The looks before the end; the start itself is none.
+    end, end_look
+        Why it ended early and the look that said so; None where it did not, or where LAMMPS itself gave up.
+    reached_step
+        The step of the last look, whatever it saw.
+    """
+
+    seen: tuple[Look, ...]
+    end: End | None
+    end_look: Look | None
+    reached_step: int
+
+
+def run_segment(potential: "Potential", start: "Atoms", drive: Drive, stop_error_ev_a: float | None) -> Segment:
+    """Run until the time is over or a look says stop.
+
+    Parameters
+    ----------
+    potential
+        Drives the atoms.
+    start
+        Start structure; its polyanions are taken to be whole.
+    drive
+        Temperatures, length, looks.
+    stop_error_ev_a
+        The largest bound on a force error that is accepted, in eV/Å; None: only the grade itself and the physical
+        alarms end it.
+
+    Raises
+    ------
+    InputError, RunError
+        As `dynamics.run_states` says; never for what happens after the first step.
+    """
+    judge, alarms = judge_of(potential), PhysicalAlarms(start)
+    engines: list[Any] = []
+
+    def prepare(engine: Any) -> None:
+        engines.append(engine)
+        judge.prepare(engine)
+
+    seen: list[Look] = []
+    reached = 0
+    states = run_states(potential, start, drive, prepare)
+    try:
+        for state in states:
+            if isinstance(state, End):
+                return Segment(_kept(seen, state), state, None, reached)
+            reached = state.step
+            atoms = _atoms(start, state)
+            end, look = alarms.look(atoms, state, drive.target_k(state.step)), None
+            if end is None:
+                look = Look(state, judge.look(engines[0], atoms))
+                end = untrusted(look.trust, stop_error_ev_a)
+            if end is not None:
+                return Segment(_kept(seen, end), end, look, reached)
+            if look is not None and state.step:
+                seen.append(look)
+    finally:
+        states.close()
+    return Segment(tuple(seen), None, None, reached)
+
+
+def looks_of(segment: Segment, potential: "Potential", start: "Atoms") -> Looks:
+    """Return the arrays of a segment, the committee's spread evaluated now."""
+    seen, n_atoms = segment.seen, len(start)
+    features = [look.trust.features for look in seen]
+    return Looks(
+        np.array([look.state.positions for look in seen]).reshape(-1, n_atoms, 3),
+        np.array([look.state.cell for look in seen]).reshape(-1, 3, 3),
+        np.array([look.trust.grades for look in seen]).reshape(-1, n_atoms),
+        _spreads(seen, potential, start),
+        np.array(features, dtype=np.float32) if features else np.zeros((0, 0), dtype=np.float32),
+    )
+
+
+def spread_places(excess: Sequence[float], n: int) -> NDArray[np.intp]:
+    """Return the places, in order, of at most ``n`` looks: half of highest excess, the rest evenly spread."""
+    if len(excess) <= n:
+        return np.arange(len(excess), dtype=np.intp)
+    highest = np.argsort(-np.asarray(excess), kind="stable")[: n // 2]
+    others = np.setdiff1d(np.arange(len(excess)), highest)
+    even = others[np.linspace(0, len(others) - 1, n - len(highest)).round().astype(np.intp)]
+    return np.unique(np.concatenate([highest, even])).astype(np.intp)
+
+
+def _spreads(seen: Sequence[Look], potential: "Potential", start: "Atoms") -> NDArray[np.float64]:
+    found = np.full((len(seen), len(start)), np.nan)
+    calculator = potential.calculator()
+    if "forces_std" not in calculator.implemented_properties:
+        return found
+    for place in spread_places([look.trust.excess for look in seen], N_SPREADS):
+        try:
+            spread = calculator.get_property("forces_std", _atoms(start, seen[place].state))
+        except InputError:  # a committee of one has no spread
+            break
+        found[place] = np.linalg.norm(np.asarray(spread), axis=-1)
+    if hasattr(calculator, "close"):
+        calculator.close()
+    return found
+
+
+def _kept(seen: Sequence[Look], end: End) -> tuple[Look, ...]:
+    return tuple(seen[: len(seen) - end.spoiled]) if end.spoiled < len(seen) else ()
+
+
+def _atoms(start: "Atoms", state: State) -> "Atoms":
+    from ase import Atoms
+
+    return Atoms(start.get_chemical_symbols(), positions=state.positions, cell=state.cell, pbc=True)
