@@ -65,6 +65,12 @@ class Pool:
         """(n_frames,) the frames by segment and time, whatever their order here."""
         return np.lexsort((self.times, self.segments)).astype(np.intp)
 
+    def taken(self, places: ArrayLike) -> "Pool":
+        """Return the pool of some of the frames, in the order of their indices ``places``."""
+        chosen = np.asarray(places, dtype=np.intp)
+        names = ("features", "scores", "excess", "segments", "times")
+        return Pool(**{name: getattr(self, name)[chosen] for name in names})
+
 
 def frame_scores(
     forces_std: ArrayLike, symbols: Sequence[str], positions: ArrayLike, cell: ArrayLike, mobile: str, shell_a: float

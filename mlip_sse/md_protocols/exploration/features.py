@@ -41,6 +41,7 @@ class DescriptorFeatures:
     def __init__(self, scales: Mapping[str, NDArray[np.float64]]) -> None:
         self._inverse = {element: 1.0 / scale for element, scale in sorted(scales.items())}
         n_numbers = 2 * sum(len(scale) for scale in self._inverse.values())
+        self.n_features = min(n_numbers, _N_FEATURES)
         draws = np.random.default_rng(_SEED).normal(size=(n_numbers, _N_FEATURES)) if n_numbers > _N_FEATURES else None
         self._projection = None if draws is None else draws / np.sqrt(_N_FEATURES)
 

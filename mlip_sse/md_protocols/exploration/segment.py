@@ -39,7 +39,7 @@ class Segment:
     Parameters
     ----------
     seen
-        The looks before the end; the start itself is none.
+        The looks before the end; the first is the start, at step 0.
     end, end_look
         Why it ended early and the look that said so; None where it did not, or where LAMMPS itself gave up.
     reached_step
@@ -94,7 +94,7 @@ def run_segment(potential: "Potential", start: "Atoms", drive: Drive, stop_error
                 end = untrusted(look.trust, stop_error_ev_a)
             if end is not None:
                 return Segment(_kept(seen, end), end, look, reached)
-            if look is not None and state.step:
+            if look is not None:
                 seen.append(look)
     finally:
         states.close()
@@ -104,13 +104,13 @@ def run_segment(potential: "Potential", start: "Atoms", drive: Drive, stop_error
 def looks_of(segment: Segment, potential: "Potential", start: "Atoms") -> Looks:
     """Return the arrays of a segment, the committee's spread evaluated now."""
     seen, n_atoms = segment.seen, len(start)
-    features = [look.trust.features for look in seen]
+    features = np.array([look.trust.features for look in seen], dtype=np.float32)
     return Looks(
         np.array([look.state.positions for look in seen]).reshape(-1, n_atoms, 3),
         np.array([look.state.cell for look in seen]).reshape(-1, 3, 3),
         np.array([look.trust.grades for look in seen]).reshape(-1, n_atoms),
         _spreads(seen, potential, start),
-        np.array(features, dtype=np.float32) if features else np.zeros((0, 0), dtype=np.float32),
+        features if len(seen) else np.zeros((0, judge_of(potential).n_features(start)), dtype=np.float32),
     )
 
 
@@ -141,7 +141,8 @@ def _spreads(seen: Sequence[Look], potential: "Potential", start: "Atoms") -> ND
 
 
 def _kept(seen: Sequence[Look], end: End) -> tuple[Look, ...]:
-    return tuple(seen[: len(seen) - end.spoiled]) if end.spoiled < len(seen) else ()
+    """Return the looks that an end leaves; the start is what it was given as."""
+    return tuple(seen[: max(1, len(seen) - end.spoiled)])
 
 
 def _atoms(start: "Atoms", state: State) -> "Atoms":

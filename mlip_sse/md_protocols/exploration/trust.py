@@ -59,6 +59,9 @@ class Judge(Protocol):
     def look(self, engine: Any, atoms: "Atoms") -> Trust:
         """Judge the step that LAMMPS has come to, whose structure is ``atoms``."""
 
+    def n_features(self, atoms: "Atoms") -> int:
+        """Return how many features a frame of these atoms has."""
+
 
 def judge_of(potential: "Potential") -> Judge:
     """Return who judges a potential: by its grade where it is of family ``pod``."""
@@ -104,11 +107,14 @@ class _GradeJudge:
         descriptors = live_descriptors(engine, len(atoms), self._potential)
         found = grades(symbols, descriptors, self._potential.active_sets)
         return Trust(
-            found, self._alarm.excess(found, symbols), self._bound(found, symbols), self._of_frame(symbols, descriptors)
+            found,
+            self._alarm.excess(found, symbols),
+            self._bound(found, symbols),
+            self._features.of_frame(symbols, descriptors),
         )
 
-    def _of_frame(self, symbols: Sequence[str], descriptors: NDArray[np.float64]) -> NDArray[np.float32]:
-        return self._features.of_frame(symbols, descriptors)
+    def n_features(self, atoms: "Atoms") -> int:
+        return self._features.n_features
 
     def _bound(self, found: NDArray[np.float64], symbols: Sequence[str]) -> float | None:
         if self._bounds is None or not np.isfinite(found).all():
@@ -125,6 +131,10 @@ class _NoJudge:
     def look(self, engine: Any, atoms: "Atoms") -> Trust:
         """Return zeros."""
         return Trust(np.zeros(len(atoms)), 0.0, None, radial_features(atoms))
+
+    def n_features(self, atoms: "Atoms") -> int:
+        """Return how many distances and pairs of elements there are."""
+        return len(radial_features(atoms))
 
 
 def _alarm_of(card: "Card") -> GradeAlarm:
