@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlip_sse.cli.barrier_table import barrier_table
+
 if TYPE_CHECKING:
+    from mlip_sse.engine import Progress as TaskProgress
     from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult
     from mlip_sse.md_protocols.result import SimulationResult
     from mlip_sse.md_protocols.run import Progress
@@ -35,13 +38,15 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run a protocol: dynamics, relaxation, equation of state; the same command again runs what is missing."""
+    """Run a protocol: dynamics, relaxation, barriers of hops; the same command again runs what is missing."""
     from mlip_sse.md_protocols import (
         BulkDiffusionSpec,
         DiffusionSpec,
+        NebVacancySpec,
         load_protocol,
         run,
         run_bulk_diffusion,
+        run_neb_vacancy,
         run_static,
     )
 
@@ -56,17 +61,22 @@ def command(
                 moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
             typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
             return
-        if isinstance(spec, BulkDiffusionSpec):
+        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec):
             engine = None if workers is None else {"scheduler": "embedded", "cores": workers}
             with _line() as said:
-                bulk = run_bulk_diffusion(
-                    spec,
-                    folder,
-                    potential=potential,
-                    engine=engine,
-                    progress=lambda stage, state: said(f"{stage}: {state.n_ended} of {state.n_to_do}"),
-                )
-            typer.echo(_json(bulk.to_dict()) if as_json else _bulk_table(bulk))
+
+                def tell(stage: str, state: "TaskProgress") -> None:
+                    said(f"{stage}: {state.n_ended} of {state.n_to_do}")
+
+                if isinstance(spec, BulkDiffusionSpec):
+                    bulk = run_bulk_diffusion(spec, folder, potential=potential, engine=engine, progress=tell)
+                    text, is_refused = _json(bulk.to_dict()) if as_json else _bulk_table(bulk), False
+                else:
+                    bands = run_neb_vacancy(spec, folder, potential=potential, engine=engine, progress=tell)
+                    text, is_refused = _json(bands.to_dict()) if as_json else barrier_table(bands), bands.is_refused
+            typer.echo(text)
+            if is_refused:
+                raise typer.Exit(1)
             return
         with _line() as said:
             found = run_static(spec, folder, potential=potential, progress=said)

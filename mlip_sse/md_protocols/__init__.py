@@ -2,6 +2,10 @@
 
 from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+from mlip_sse.md_protocols.hop_barrier import HopBarrier
+from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
+from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
+from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
 from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
 from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
 from mlip_sse.md_protocols.run import run
@@ -14,6 +18,10 @@ __all__ = [
     "BulkDiffusionSpec",
     "DiffusionSpec",
     "EquationOfStateSpec",
+    "HopBarrier",
+    "NebSettings",
+    "NebVacancyResult",
+    "NebVacancySpec",
     "ProtocolSpec",
     "RelaxSpec",
     "Relaxation",
@@ -21,8 +29,10 @@ __all__ = [
     "SimulationResult",
     "StaticResult",
     "load_protocol",
+    "neb_vacancy_hops",
     "relax_atoms",
     "run",
     "run_bulk_diffusion",
+    "run_neb_vacancy",
     "run_static",
 ]

@@ -13,13 +13,16 @@ __all__ = ["ProtocolSpec", "StructureSpec"]
 
 
 class StructureSpec(Spec):
-    """The atoms to start from: either a prototype with its species, or a file."""
+    """The atoms to start from: a prototype with its species, a crystal of the package, or a file."""
 
     prototype: Literal["rocksalt", "cesiumchloride", "zincblende", "fcc", "bcc"] | None = Field(
-        None, description="crystal structure to build; instead of file"
+        None, description="crystal structure to build; instead of crystal or file"
     )
     species: tuple[Element, ...] = Field(
         (), max_length=2, description="chemical symbols on the prototype's sites, one or two", examples=[["Li", "Cl"]]
+    )
+    crystal: str | None = Field(
+        None, min_length=1, description="an ordered crystal of the package, by name", examples=["li3ocl"]
     )
     file: str | None = Field(
         None,
@@ -33,17 +36,17 @@ class StructureSpec(Spec):
     density_g_cm3: tuple[Annotated[float, Field(gt=0, le=30)], ...] | None = Field(
         None,
         description="density the cell is scaled to, one number or one for each temperature; needed by a prototype, "
-        "and by a file only where its own cell is not to be used",
+        "and by a crystal or a file only where its own cell is not to be used",
         examples=[[1.5]],
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.prototype is None) == (self.file is None):
-            found = "neither" if self.file is None else "both"
-            raise ValueError(f"found {found} of prototype and file, expected one of them")
-        if self.file is not None and self.species:
-            raise ValueError("found species beside file, expected the file alone to say which species there are")
+        found = [name for name in ("prototype", "crystal", "file") if getattr(self, name) is not None]
+        if len(found) != 1:
+            raise ValueError(f"found {' and '.join(found) or 'none'} of prototype, crystal and file, expected one")
+        if self.prototype is None and self.species:
+            raise ValueError(f"found species beside {found[0]}, expected it alone to say which species there are")
         if self.prototype is not None:
             wanted = 1 if self.prototype in ("fcc", "bcc") else 2
             if len(self.species) != wanted:

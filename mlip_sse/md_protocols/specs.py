@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+from mlip_sse.md_protocols.neb_specs import NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 from mlip_sse.specs import Spec, load_spec
@@ -143,6 +144,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "bulk_diffusion": BulkDiffusionSpec,
         "relax": RelaxSpec,
         "equation_of_state": EquationOfStateSpec,
+        "neb_vacancy": NebVacancySpec,
     }
 )
 """The spec of each kind of protocol."""

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.md_protocols.specs import StructureSpec
+from mlip_sse.structures import crystal
 
 __all__ = ["build_structure"]
 
@@ -19,23 +20,31 @@ def build_structure(spec: StructureSpec, density_g_cm3: float | None) -> Atoms:
     Parameters
     ----------
     spec
-        Prototype or file, and the repeats.
+        Prototype, crystal or file, and the repeats.
     density_g_cm3
         Density to scale to, in g/cm³; None keeps the cell of the file.
 
     Raises
     ------
+    CatalogueError
+        When there is no crystal of that name.
     InputError
-        When the file is missing or not periodic in three directions.
+        When the crystal is disordered, or the file is missing or not periodic in three directions.
     FormatError
         When ASE cannot read the file.
     """
-    unit = _prototype(spec) if spec.file is None else _from_file(spec.file)
+    unit = _unit(spec)
     atoms = unit.repeat(spec.repeats)
     if density_g_cm3 is not None:
         volume = float(atoms.get_masses().sum()) * _G_CM3_PER_AMU_A3 / density_g_cm3
         atoms.set_cell(atoms.cell.array * np.cbrt(volume / atoms.get_volume()), scale_atoms=True)
     return atoms
+
+
+def _unit(spec: StructureSpec) -> Atoms:
+    if spec.file is not None:
+        return _from_file(spec.file)
+    return _prototype(spec) if spec.crystal is None else crystal(spec.crystal)
 
 
 def _prototype(spec: StructureSpec) -> Atoms:

@@ -3,16 +3,23 @@
 from mlip_sse.structures.crystals import CrystalEntry, crystal, crystal_entry, crystal_names, disordered_crystal
 from mlip_sse.structures.disorder import OrderedStructure, OrderingSettings, resolve_disorder
 from mlip_sse.structures.distortions import exchange_atoms, random_strain, rattle, remove_atoms, scale_volume, strain
+from mlip_sse.structures.hops import VacancyHop, vacancy_hops
 from mlip_sse.structures.lineage import lineage, provenance_of
 from mlip_sse.structures.partial import DisorderedStructure
 from mlip_sse.structures.reading import read_disordered, read_structure
-from mlip_sse.structures.supercells import compact_supercell, diagonal_supercell, perpendicular_widths
+from mlip_sse.structures.supercells import (
+    compact_supercell,
+    diagonal_supercell,
+    perpendicular_widths,
+    shortest_image_distance,
+)
 
 __all__ = [
     "CrystalEntry",
     "DisorderedStructure",
     "OrderedStructure",
     "OrderingSettings",
+    "VacancyHop",
     "compact_supercell",
     "crystal",
     "crystal_entry",
@@ -30,5 +37,7 @@ __all__ = [
     "remove_atoms",
     "resolve_disorder",
     "scale_volume",
+    "shortest_image_distance",
     "strain",
+    "vacancy_hops",
 ]

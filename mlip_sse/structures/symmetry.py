@@ -6,7 +6,39 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["site_orbits", "site_permutations"]
+__all__ = ["site_orbits", "site_permutations", "symmetry_operations"]
+
+
+def symmetry_operations(
+    cell: NDArray[np.float64], scaled_positions: NDArray[np.float64], kinds: Sequence[int], tolerance: float = 1e-3
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the space group as x → W x + w in fractional coordinates; the identity alone where none is found.
+
+    Parameters
+    ----------
+    cell : (3, 3) Å
+        Lattice vectors as rows.
+    scaled_positions : (n_sites, 3)
+        Fractional positions.
+    kinds
+        What stands on each site.
+    tolerance
+        Distance in Å within which positions count as equal.
+
+    Returns
+    -------
+    rotations : (n_operations, 3, 3)
+    translations : (n_operations, 3)
+    """
+    import spglib
+
+    numbers = (np.asarray(kinds) + 1).tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces another way to report errors
+        found = spglib.get_symmetry((cell.tolist(), scaled_positions.tolist(), numbers), symprec=tolerance)
+    if found is None:
+        return np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
+    return np.asarray(found["rotations"], dtype=np.int64), np.asarray(found["translations"], dtype=np.float64)
 
 
 def site_permutations(
@@ -30,19 +62,11 @@ def site_permutations(
     (n_operations, n_sites)
         Distinct permutations, the identity among them.
     """
-    import spglib
-
     kinds_array = np.asarray(kinds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces another way to report errors
-        found = spglib.get_symmetry(
-            (cell.tolist(), scaled_positions.tolist(), (kinds_array + 1).tolist()), symprec=tolerance
-        )
-    if found is None:
-        return np.arange(len(scaled_positions))[None]
+    rotations, translations = symmetry_operations(cell, scaled_positions, kinds, tolerance)
     forbidden = np.where(kinds_array[:, None] == kinds_array[None, :], 0.0, np.inf)
     permutations = []
-    for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
+    for rotation, translation in zip(rotations, translations, strict=True):
         difference = (scaled_positions @ rotation.T + translation)[:, None, :] - scaled_positions[None, :, :]
         difference -= np.rint(difference)
         permutations.append((np.linalg.norm(difference @ cell, axis=2) + forbidden).argmin(axis=1))

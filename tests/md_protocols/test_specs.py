@@ -71,8 +71,8 @@ def test_no_text_passes_for_a_number(short, text):
         ),
         ({"structure": {"prototype": "fcc", "species": ["Ar", "Ne"], "density_g_cm3": [1.0]}}, "found 2 species"),
         ({"structure": {"prototype": "fcc", "species": ["Ar"]}}, "needs density_g_cm3"),
-        ({"structure": {}}, "found neither of prototype and file"),
-        ({"structure": {"prototype": "fcc", "species": ["Ar"], "file": "x.cif"}}, "found both of prototype and file"),
+        ({"structure": {}}, "found none of prototype, crystal and file"),
+        ({"structure": {"prototype": "fcc", "species": ["Ar"], "file": "x.cif"}}, "found prototype and file of prototype, crystal and file"),
         ({"structure": {"file": "x.cif", "species": ["Ar"]}}, "found species beside file"),
         (
             {"structure": {"prototype": "fcc", "species": ["Ar"], "density_g_cm3": [1.0, 1.1]}},
@@ -121,6 +121,6 @@ def test_a_structure_file_is_looked_for_beside_the_protocol(tmp_path, short):
 def test_a_name_that_is_not_there_lists_those_that_are():
     with pytest.raises(
         CatalogueError,
-        match=r"bulk_diffusion, equation_of_state, liquid_argon, molten_licl, relax.*did you mean 'molten_licl'",
+        match=r"bulk_diffusion, equation_of_state, liquid_argon, molten_licl, neb_vacancy, relax.*did you mean 'molten_licl'",
     ):
         load_protocol("molten_lcl")

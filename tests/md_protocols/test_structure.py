@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from mlip_sse.errors import FormatError, InputError
+from mlip_sse.errors import CatalogueError, FormatError, InputError
 from mlip_sse.md_protocols.specs import StructureSpec
 from mlip_sse.md_protocols.structure import build_structure
 
@@ -32,6 +32,15 @@ def test_prototypes_have_their_atoms_and_density(prototype, species, n_atoms):
     counts = [atoms.get_chemical_symbols().count(symbol) for symbol in species]
     assert counts == [len(atoms) // len(species)] * len(species)
     assert atoms.cell.lengths() == pytest.approx(atoms.cell.lengths()[1] * np.array([2, 1, 3]))
+
+
+def test_a_crystal_of_the_package_is_named():
+    atoms = build_structure(StructureSpec(crystal="li3ocl", repeats=(2, 1, 1)), None)
+    assert atoms.get_chemical_formula() == "Cl2Li6O2"
+    with pytest.raises(CatalogueError, match="no crystal 'li3ocn'"):
+        build_structure(StructureSpec(crystal="li3ocn"), None)
+    with pytest.raises(InputError, match="partly filled sites"):
+        build_structure(StructureSpec(crystal="li6ps5cl_disordered"), None)
 
 
 def test_a_file_keeps_its_cell_unless_a_density_is_asked_for(tmp_path):

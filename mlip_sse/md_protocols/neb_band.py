@@ -1,0 +1,282 @@
+"""One elastic band between two relaxed ends: path, convergence, the top and the curvatures there.
+
+Plain functions on ASE atoms and any calculator. A band is an array of positions (n_images, n_atoms, 3), unwrapped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import find_mic
+from numpy.typing import NDArray
+
+from mlip_sse.errors import InputError, RunError
+
+__all__ = [
+    "BandSettings",
+    "ConvergedBand",
+    "band_curvatures",
+    "converge_band",
+    "curvature_along",
+    "first_path",
+    "highest_point",
+    "path_coordinate",
+    "tangent_at",
+]
+
+_SPRING = 0.3
+"""eV/Å²; it only spaces the images."""
+_DEEPEST = 2.0
+"""eV; an image so far below both ends fell into a hole of the potential, no ion of a crystal gains so much."""
+_STEP = 0.02
+"""Å, of the finite differences; far above what single precision makes of a force."""
+
+
+class BandSettings(Protocol):
+    """What a band needs to know."""
+
+    @property
+    def n_images(self) -> int:
+        """Images between the ends."""
+
+    @property
+    def band_fmax(self) -> float:
+        """Largest force on an atom of the band, in eV/Å."""
+
+    @property
+    def climb_below(self) -> float:
+        """The highest image climbs as soon as the band is converged to this, in eV/Å."""
+
+    @property
+    def band_steps(self) -> int:
+        """Steps after which it is given up."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConvergedBand:
+    """A band where the optimiser left it.
+
+    Parameters
+    ----------
+    positions : (n_images, n_atoms, 3) Å, ends included
+    energies : (n_images,) eV
+    forces : (n_images, n_atoms, 3) eV/Å, of the potential
+    residual
+        Largest force of the band on an atom, in eV/Å.
+    n_steps
+        Steps taken.
+    is_converged
+        Whether the residual is as small as asked for.
+    """
+
+    positions: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    residual: float
+    n_steps: int
+    is_converged: bool
+
+    @property
+    def top(self) -> int:
+        """Index of the highest image between the ends."""
+        return 1 + int(np.argmax(self.energies[1:-1]))
+
+
+def first_path(initial: Atoms, final: Atoms, n_images: int) -> NDArray[np.float64]:
+    """Return a first band by image-dependent pair potentials (IDPP).
+
+    Parameters
+    ----------
+    initial, final
+        The relaxed ends, atoms in the same order, no atom further from itself than half the cell.
+    n_images
+        Images between them.
+
+    Returns
+    -------
+    (n_images + 2, n_atoms, 3) Å
+
+    References
+    ----------
+    Smidstrup et al., J. Chem. Phys. 140, 214106 (2014), doi:10.1063/1.4878664
+    """
+    from ase.mep import NEB
+
+    images = [initial.copy() for _ in range(n_images + 1)] + [final.copy()]
+    neb = NEB(images, k=_SPRING, method="improvedtangent", allow_shared_calculator=True)
+    neb.interpolate(method="idpp", mic=True)
+    return np.array([image.positions for image in images])
+
+
+def converge_band(
+    template: Atoms,
+    positions: NDArray[np.float64],
+    calculator: Any,
+    settings: BandSettings,
+    progress: Callable[[int, float], None] | None = None,
+) -> ConvergedBand:
+    """Bring a band to the minimum-energy path, its highest image to the saddle.
+
+    Parameters
+    ----------
+    template
+        Cell and species.
+    positions : (n_images, n_atoms, 3) Å
+        Where to start; the ends stay.
+    calculator
+        An ASE calculator.
+    settings
+        When it counts as converged.
+    progress
+        Called after each step with its number and the residual (eV/Å).
+
+    Raises
+    ------
+    RunError
+        When the potential stops, or a force is not finite.
+
+    References
+    ----------
+    Henkelman, Uberuaga & Jónsson, J. Chem. Phys. 113, 9901 (2000), doi:10.1063/1.1329672; Henkelman & Jónsson, J. Chem.
+    Phys. 113, 9978 (2000), doi:10.1063/1.1323224; optimiser: Makri, Ortner & Kermode, J. Chem. Phys. 150, 094109
+    (2019), doi:10.1063/1.5064465
+    """
+    n_steps, residual = 0, np.inf
+    for climb, fmax in ((False, max(settings.climb_below, settings.band_fmax)), (True, settings.band_fmax)):
+        positions, residual, taken = _optimised(
+            template, positions, calculator, fmax, settings.band_steps - n_steps, climb, progress
+        )
+        n_steps += taken
+        if residual > fmax:
+            break
+    images = [_image(template, each, calculator) for each in positions]
+    energies = np.array([float(image.get_potential_energy()) for image in images])
+    forces = np.array([image.get_forces() for image in images])
+    return ConvergedBand(positions, energies, forces, residual, n_steps, residual <= settings.band_fmax)
+
+
+def _optimised(
+    template: Atoms,
+    positions: NDArray[np.float64],
+    calculator: Any,
+    fmax: float,
+    max_steps: int,
+    climb: bool,
+    progress: Callable[[int, float], None] | None,
+) -> tuple[NDArray[np.float64], float, int]:
+    """Return positions, residual (eV/Å) and number of steps of one optimisation."""
+    from ase.mep import NEB
+    from ase.optimize import FIRE
+
+    images = [_image(template, each, calculator) for each in positions]
+    neb = NEB(images, k=_SPRING, climb=climb, method="improvedtangent", allow_shared_calculator=True)
+    # ASE asks the ends for their energies in each step: with one calculator for all it would compute them anew.
+    for end in (images[0], images[-1]):
+        _freeze(end)
+    optimizer = FIRE(neb, logfile=None)
+    residual = np.inf
+    for _ in optimizer.irun(fmax=0.0, steps=max(0, max_steps)):
+        residual = float(neb.get_residual())
+        if (depth := min(neb.energies[0], neb.energies[-1]) - neb.energies.min()) > _DEEPEST:
+            raise RunError(f"an image fell {depth:.3g} eV below the ends: the potential has a hole there")
+        if not np.isfinite(residual):
+            raise RunError("found a force on the band that is not finite")
+        if progress is not None:
+            progress(optimizer.nsteps, residual)
+        if residual <= fmax:
+            break
+    return np.array([image.positions for image in images]), residual, optimizer.nsteps
+
+
+def _freeze(image: Atoms) -> None:
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    energy, forces = float(image.get_potential_energy()), np.array(image.get_forces())
+    image.calc = SinglePointCalculator(image, energy=energy, forces=forces)
+
+
+def _image(template: Atoms, positions: NDArray[np.float64], calculator: Any) -> Atoms:
+    image = template.copy()
+    image.positions[:] = positions
+    image.calc = calculator
+    return image
+
+
+def path_coordinate(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the length of the path up to each image, (n_images,) Å, all atoms counted."""
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=(1, 2))
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def tangent_at(positions: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+    """Return the direction of the path at an image, (n_atoms, 3), of unit length."""
+    tangent = np.gradient(positions, path_coordinate(positions), axis=0)[index]
+    return np.asarray(tangent / np.linalg.norm(tangent))
+
+
+def highest_point(band: ConvergedBand) -> float:
+    """Return the highest energy (eV) of the cubic Hermite spline through energies and forces along the path."""
+    from scipy.interpolate import CubicHermiteSpline
+
+    along = path_coordinate(band.positions)
+    tangents = np.array([tangent_at(band.positions, index) for index in range(len(along))])
+    slopes = -(band.forces * tangents).sum(axis=(1, 2))
+    spline = CubicHermiteSpline(along, band.energies, slopes)
+    return float(spline(np.linspace(0.0, along[-1], 50 * len(along))).max())
+
+
+def curvature_along(
+    template: Atoms, positions: NDArray[np.float64], direction: NDArray[np.float64], calculator: Any
+) -> float:
+    """Return the second derivative of the energy along a direction (n_atoms, 3) of unit length, in eV/Å²."""
+    ahead, back = (
+        _image(template, positions + sign * 2 * _STEP * direction, calculator).get_forces() for sign in (1.0, -1.0)
+    )
+    return float(((back - ahead) * direction).sum() / (4 * _STEP))
+
+
+def band_curvatures(
+    template: Atoms, positions: NDArray[np.float64], calculator: Any, ion: int, n_neighbours: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the curvatures of the energy for an ion and its nearest neighbours, the rest held.
+
+    Between the eigenvalues of a part of a Hessian lie those of the whole: as many as are negative here are negative in
+    the whole, at least.
+
+    Parameters
+    ----------
+    template
+        Cell and species.
+    positions : (n_atoms, 3) Å
+        Of the image at the top.
+    calculator
+        An ASE calculator.
+    ion, n_neighbours
+        Which atom, and how many beside it.
+
+    Returns
+    -------
+    values : (3 k,) eV/Å², ascending
+    modes : (3 k, n_atoms, 3), of unit length
+    """
+    if n_neighbours < 0:
+        raise InputError(f"found {n_neighbours} neighbours, expected 0 or more")
+    image = _image(template, positions, calculator)
+    away = find_mic(positions - positions[ion], template.cell, template.pbc)[1]
+    chosen = np.argsort(np.round(away, 6), kind="stable")[: n_neighbours + 1]
+    rows = []
+    for atom in chosen:
+        for axis in range(3):
+            pair = []
+            for sign in (1.0, -1.0):
+                image.positions[:] = positions
+                image.positions[atom, axis] += sign * _STEP
+                pair.append(image.get_forces()[chosen].ravel())
+            rows.append((pair[1] - pair[0]) / (2 * _STEP))
+    hessian = np.array(rows)
+    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+    modes = np.zeros((len(values), len(template), 3))
+    modes[:, chosen] = vectors.T.reshape(len(values), len(chosen), 3)
+    return values, modes

@@ -1,0 +1,145 @@
+"""Run vacancy barriers on the engine's md lane: the crystal first, then each symmetry-distinct hop."""
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlip_sse.catalogue import resolve
+from mlip_sse.engine import Engine, EngineSpec, Outcome, Outcomes, Work
+from mlip_sse.engine import Progress as TaskProgress
+from mlip_sse.errors import RunError
+from mlip_sse.md_protocols.neb_specs import NebVacancySpec
+from mlip_sse.md_protocols.neb_tasks import atoms_from_plain, atoms_to_plain
+from mlip_sse.md_protocols.neb_vacancy import find_hops
+from mlip_sse.md_protocols.structure import build_structure
+from mlip_sse.potentials import Potential, load_potential
+from mlip_sse.potentials.whole_folder import folder_digest, folder_put_in_place
+from mlip_sse.provenance import Provenance
+from mlip_sse.structures import VacancyHop
+
+__all__ = ["NebVacancyResult", "run_neb_vacancy"]
+
+
+@dataclass(frozen=True)
+class NebVacancyResult:
+    """The barriers of a crystal.
+
+    Parameters
+    ----------
+    folder, potential
+        Where, and with which forces.
+    crystal
+        The relaxed crystal: symbols, cell, positions, energy, change of the volume.
+    hops
+        One for each symmetry-distinct hop, shortest first: barriers, path, energies, ``quality`` and ``reasons``, and
+        the file of the ``band``.
+    n_reused
+        How many tasks had been done by an earlier call.
+    """
+
+    folder: str
+    potential: str
+    crystal: dict[str, Any]
+    hops: tuple[dict[str, Any], ...]
+    n_reused: int
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether no hop has a barrier."""
+        return all(hop["quality"] == "refused" for hop in self.hops)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as ``--json`` prints it."""
+        from mlip_sse.analysis.results import to_plain
+
+        names = ("folder", "potential", "crystal", "hops", "n_reused", "provenance")
+        return {name: to_plain(getattr(self, name)) for name in names}
+
+
+def run_neb_vacancy(
+    spec: NebVacancySpec,
+    folder: str | Path,
+    *,
+    potential: Potential | str | Path | None = None,
+    engine: Engine | EngineSpec | dict[str, Any] | str | Path | None = None,
+    progress: Callable[[str, TaskProgress], None] | None = None,
+) -> NebVacancyResult:
+    """Compute the barriers of all symmetry-distinct hops; what is finished is never done again.
+
+    Parameters
+    ----------
+    spec
+        The protocol.
+    folder
+        Task folders go into ``tasks/``; a potential that lies nowhere yet goes into ``potential/``.
+    potential
+        Another potential than the one the protocol names.
+    engine
+        Where tasks run; this machine if not given. One that is open keeps its own folder, and stays open.
+    progress
+        Called as tasks end with the stage, ``crystal`` or ``hops``.
+
+    Raises
+    ------
+    InputError
+        When there is no hop, or more than ``max_hops``, or the potential does not know an element.
+    RunError
+        When the crystal cannot be relaxed.
+    """
+    chosen = spec.potential if potential is None else potential
+    model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
+    densities = spec.structure.density_g_cm3
+    atoms = build_structure(spec.structure, None if densities is None else densities[0])
+    model.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))  # refuses an element that it does not know
+    find_hops(atoms, spec.settings)  # and this a question without an answer, before anything is computed
+    place = _folder_of(chosen, Path(folder))
+    head = {"potential": folder_digest(place), "settings": spec.settings.model_dump(mode="json")}
+    limit_s = spec.time_limit_hours * 3600
+    work = Work("mlip_sse.md_protocols.neb_tasks:start", {"potential": os.fspath(place)}, limit_s, "neb_vacancy")
+    with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
+
+        def done(stage: str, inputs: list[dict[str, Any]], min_success: float) -> Outcomes:
+            told = None if progress is None else (lambda state: progress(stage, state))
+            return lanes.run("md", work, inputs, min_success=min_success, progress=told)
+
+        first = done("crystal", [{"kind": "crystal", **head, "crystal": atoms_to_plain(atoms)}], 1.0)
+        crystal = _relaxed(first[0].result())
+        hops = find_hops(atoms_from_plain(crystal), spec.settings)
+        plain = {name: crystal[name] for name in ("symbols", "cell", "positions")}
+        inputs = [{"kind": "hop", **head, "crystal": plain, "hop": asdict(hop)} for hop in hops]
+        outcomes = done("hops", inputs, 0.0)
+    figures = tuple(_figures(hop, outcome) for hop, outcome in zip(hops, outcomes, strict=True))
+    n_reused = first.n_reused + outcomes.n_reused
+    provenance = Provenance(settings=spec.model_dump(mode="json"))
+    return NebVacancyResult(os.fspath(folder), model.card.name, crystal, figures, n_reused, provenance)
+
+
+def _folder_of(chosen: Potential | str | Path, folder: Path) -> Path:
+    """Return the folder of a potential; one that was not loaded by a name is saved."""
+    if not isinstance(chosen, Potential):
+        return resolve("potentials", chosen).absolute().parent
+    place = folder.absolute() / "potential"
+    with folder_put_in_place(place) as half:
+        chosen.save(half)
+    return place
+
+
+def _relaxed(result: dict[str, Any]) -> dict[str, Any]:
+    if result["reasons"]:
+        raise RunError(f"the crystal cannot be relaxed: {'; '.join(result['reasons'])}")
+    return result
+
+
+def _figures(hop: VacancyHop, outcome: Outcome) -> dict[str, Any]:
+    """Return what a task found; one that failed, the reason."""
+    if outcome.failure is not None:
+        reason = f"the task failed: {outcome.failure.reason}"
+        return {**asdict(hop), "distance_a": hop.distance, "quality": "refused", "reasons": [reason], "band": None}
+    found = outcome.result()
+    if found["band"] is not None:
+        found["band"] = {**found["band"], "file": os.fspath(outcome.folder.path / found["band"]["file"])}
+    return found

@@ -1,0 +1,158 @@
+"""The tasks of vacancy barriers, done by the engine's md lane: the relaxed crystal, or one hop in stages.
+
+A stage leaves its arrays in the task's folder and is never done twice. It starts from what lies there and from a new
+calculator, so that a run that was killed gives what an undisturbed one gives, bit by bit.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from mlip_sse.analysis.results import Interval, to_plain
+from mlip_sse.errors import InputError
+from mlip_sse.md_protocols.hop_barrier import HopBarrier
+from mlip_sse.md_protocols.neb_specs import NebSettings
+from mlip_sse.md_protocols.neb_vacancy import compute_hop
+from mlip_sse.md_protocols.relaxation import relax_atoms
+from mlip_sse.potentials import Potential, load_potential
+from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
+from mlip_sse.potentials.whole_folder import folder_digest
+from mlip_sse.structures import VacancyHop
+
+__all__ = ["BAND_FILE", "atoms_from_plain", "atoms_to_plain", "start"]
+
+BAND_FILE = "band.extxyz"
+_FORMAT = 1
+_CONFIDENCE = 0.95
+
+
+def start(settings: Mapping[str, Any]) -> Callable[[dict[str, Any], Path], dict[str, Any]]:
+    """Return the function that does one task; ``settings`` say in which folder the potential lies."""
+    place = str(settings["potential"])
+    digest, model = folder_digest(place), load_potential(place)
+
+    def run(inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
+        if inputs["potential"] != digest:
+            raise InputError(f"{place} is not the potential this task was made for: make the tasks anew")
+        wanted = NebSettings.model_validate(inputs["settings"])
+        atoms = atoms_from_plain(inputs["crystal"])
+        return _crystal(model, atoms, wanted) if inputs["kind"] == "crystal" else _hop(model, inputs, wanted, folder)
+
+    return run
+
+
+def atoms_to_plain(atoms: Atoms) -> dict[str, Any]:
+    """Return species, cell and positions as plain data, every digit kept."""
+    return {
+        "symbols": atoms.get_chemical_symbols(),
+        "cell": atoms.cell.array.tolist(),
+        "positions": atoms.positions.tolist(),
+    }
+
+
+def atoms_from_plain(plain: Mapping[str, Any]) -> Atoms:
+    """Return the periodic structure that `atoms_to_plain` was given."""
+    return Atoms(plain["symbols"], positions=plain["positions"], cell=plain["cell"], pbc=True)
+
+
+def _crystal(model: Potential, atoms: Atoms, settings: NebSettings) -> dict[str, Any]:
+    found = relax_atoms(atoms, model.calculator(), cell=settings.cell, fmax=settings.fmax, max_steps=settings.max_steps)
+    return {
+        **atoms_to_plain(found.atoms),
+        "energy_ev_atom": found.energy / len(atoms),
+        "volume_change": float(found.atoms.get_volume() / atoms.get_volume()) - 1,
+        "reasons": list(found.verdict.reasons),
+    }
+
+
+def _hop(model: Potential, inputs: dict[str, Any], settings: NebSettings, folder: Path) -> dict[str, Any]:
+    hop = VacancyHop(**{**inputs["hop"], "vector": tuple(inputs["hop"]["vector"])})
+    crystal = atoms_from_plain(inputs["crystal"])
+    found = compute_hop(crystal, hop, model.calculator, settings, _say, _kept_in(folder))
+    plain: dict[str, Any] = to_plain(found.to_dict())
+    return {**plain, "committee": to_plain(_committee(model, found)), "band": _write_band(found, folder)}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # the engine puts it into the task's log
+
+
+def _kept_in(folder: Path) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
+    """Return how a stage is kept: words in the head, arrays as they are."""
+
+    def stage(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            found = work()
+            arrays = {key: value for key, value in found.items() if isinstance(value, np.ndarray)}
+            head = {key: value for key, value in found.items() if key not in arrays}
+            part = path.with_suffix(".part")
+            part.write_bytes(array_bytes({"format": _FORMAT, **head}, arrays))
+            os.replace(part, path)
+        head, arrays = read_arrays(path, _FORMAT, (), "stage of a band")
+        return {**head, **arrays}
+
+    return stage
+
+
+def _committee(model: Potential, found: HopBarrier) -> dict[str, Any] | None:
+    """Return the barriers of the committee's members along the converged band; None where there is no committee."""
+    if found.band is None or found.barrier_forward is None or found.barrier_backward is None:
+        return None
+    energies = _member_energies(model, found.images)
+    if energies is None:
+        return None
+    barriers = {"forward": energies[:, found.band.top] - energies[:, 0]}
+    barriers["backward"] = energies[:, found.band.top] - energies[:, -1]
+    return {
+        "n_members": len(energies),
+        "members_forward_ev": barriers["forward"],
+        "barrier_forward_ev": _spread(found.barrier_forward, barriers["forward"]),
+        "barrier_backward_ev": _spread(found.barrier_backward, barriers["backward"]),
+    }
+
+
+def _member_energies(model: Potential, images: Sequence[Atoms]) -> NDArray[np.float64] | None:
+    """Return the energies of the images with each member, (n_members, n_images) eV.
+
+    The core below the shortest bonds is common to all members and left out: it does not spread.
+    """
+    from mlip_sse.potentials.pod.descriptors import DescriptorEngine
+    from mlip_sse.potentials.pod.potential import PodPotential
+
+    if not isinstance(model, PodPotential) or len(model.committee) < 2:
+        return None
+    with DescriptorEngine(model.recipe, model.elements) as engine:
+        rows = np.array([engine.rows(image, forces=False, virial=False).energy for image in images])
+    return np.asarray(model.committee @ rows.T)
+
+
+def _spread(barrier: Interval, members: NDArray[np.float64]) -> Interval:
+    """Return the barrier with the spread of its committee, by Student's t."""
+    from scipy.special import stdtrit
+
+    value = 0.0 if barrier.value is None else barrier.value
+    half = float(stdtrit(len(members) - 1, 0.5 * (1 + _CONFIDENCE)) * members.std(ddof=1))
+    method = f"spread of {len(members)} committee members on the converged band, Student's t"
+    return Interval(value, value - half, value + half, _CONFIDENCE, method)
+
+
+def _write_band(found: HopBarrier, folder: Path) -> dict[str, Any] | None:
+    """Write the images with energies and forces; return the file's name and sha256."""
+    from ase.io import write
+
+    if not (images := found.images):
+        return None
+    text = io.StringIO()
+    write(text, images, format="extxyz")
+    part = folder / f"{BAND_FILE}.part"
+    part.write_text(text.getvalue(), encoding="utf-8")
+    os.replace(part, folder / BAND_FILE)
+    return {"file": BAND_FILE, "sha256": hashlib.sha256(text.getvalue().encode()).hexdigest()}
