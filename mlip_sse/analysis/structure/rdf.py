@@ -1,0 +1,230 @@
+"""Partial radial distribution functions, frame by frame, in cells of any shape.
+
+g_ab(r) = ⟨V n_ab(r)⟩ / (P_ab v(r)),   v(r) = 4π/3 (r₊³ − r₋³)
+
+n_ab counts the pairs in the shell between r₋ and r₊, P_ab all pairs there are: N_a N_b for two species, N_a (N_a − 1)/2
+for one. So an ideal gas of any size has g = 1. Volumes are those of each frame.
+
+Up to half the smallest width of the cell the image of a pair is found by rounding its fractional distance, whatever the
+angles: a vector of length r has fractional components of at most r/width.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mlip_sse.errors import InputError
+
+__all__ = ["PairCounter", "RadialDistribution", "cell_widths", "peak_position", "radial_distributions"]
+
+_PEAK_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class RadialDistribution:
+    """g(r) of one pair of species.
+
+    Parameters
+    ----------
+    species
+        Both, in alphabetical order.
+    radii : (n_bins,) Å, middles of the shells
+    values : (n_bins,)
+    pairs_per_frame : (n_bins,) mean number of pairs in each shell
+    """
+
+    species: tuple[str, str]
+    radii: NDArray[np.float64]
+    values: NDArray[np.float64]
+    pairs_per_frame: NDArray[np.float64]
+
+    @property
+    def name(self) -> str:
+        """Both species, joined by a hyphen."""
+        return "-".join(self.species)
+
+    def coordination(self, radius: float) -> float:
+        """Return how many pairs are closer than a radius in Å, by frame."""
+        edges = self.radii + 0.5 * (self.radii[1] - self.radii[0])
+        return float(self.pairs_per_frame[edges <= radius].sum())
+
+
+class PairCounter:
+    """Counts pairs by distance, one frame after the other.
+
+    Parameters
+    ----------
+    species : (n_atoms,) chemical symbols
+    r_max
+        Largest distance in Å.
+    n_bins
+        Number of shells.
+
+    Raises
+    ------
+    InputError
+        When there is no atom or no shell.
+    """
+
+    def __init__(self, species: Sequence[str] | NDArray[np.str_], r_max: float, n_bins: int = 160) -> None:
+        symbols = [str(symbol) for symbol in species]
+        if not symbols or n_bins < 1 or not r_max > 0:
+            raise InputError(
+                f"found {len(symbols)} atoms, {n_bins} shells and r_max {r_max:g} Å, expected all of them positive"
+            )
+        self.names = tuple(sorted(set(symbols)))
+        self.r_max, self.n_bins, self.n_frames = float(r_max), int(n_bins), 0
+        self._kinds = np.array([self.names.index(symbol) for symbol in symbols], dtype=np.int64)
+        self._volume_counts = np.zeros((len(self.names), len(self.names), n_bins))
+        self._counts = np.zeros((len(self.names), len(self.names), n_bins))
+
+    def add(self, positions: NDArray[np.floating], cell: NDArray[np.floating]) -> None:
+        """Count the pairs of one frame.
+
+        Parameters
+        ----------
+        positions : (n_atoms, 3) Å, wrapped or not
+        cell : (3, 3) Å, rows are the cell vectors
+
+        Raises
+        ------
+        InputError
+            When the number of atoms differs, or r_max is more than half the smallest width of the cell.
+        """
+        box = np.ascontiguousarray(cell, dtype=np.float64)
+        if positions.shape != (len(self._kinds), 3):
+            raise InputError(f"frame {self.n_frames} has positions {positions.shape}, expected ({len(self._kinds)}, 3)")
+        width = float(cell_widths(box).min())
+        if self.r_max > 0.5 * width * (1 + 1e-9):
+            raise InputError(
+                f"frame {self.n_frames}: found r_max {self.r_max:.4g} Å in a cell {width:.4g} Å wide, expected at most "
+                f"half of it, {0.5 * width:.4g} Å: choose a smaller r_max or a larger cell"
+            )
+        fractions = np.linalg.solve(box.T, np.asarray(positions, dtype=np.float64).T).T
+        counts = np.zeros_like(self._counts)
+        _count_pairs(np.ascontiguousarray(fractions), box, self._kinds, self.r_max, counts)
+        self._counts += counts
+        self._volume_counts += abs(float(np.linalg.det(box))) * counts
+        self.n_frames += 1
+
+    def distributions(self) -> dict[str, RadialDistribution]:
+        """Return g(r) of all pairs of species that have at least one pair of atoms, by names such as ``Li-S``.
+
+        Raises
+        ------
+        InputError
+            When no frame was counted.
+        """
+        if not self.n_frames:
+            raise InputError("found no frame, expected at least one")
+        edges = np.linspace(0.0, self.r_max, self.n_bins + 1)
+        shells = 4.0 * np.pi / 3.0 * np.diff(edges**3)
+        radii = 0.5 * (edges[1:] + edges[:-1])
+        atoms = np.bincount(self._kinds)
+        found: dict[str, RadialDistribution] = {}
+        for a, b in combinations_with_replacement(range(len(self.names)), 2):
+            n_pairs = atoms[a] * (atoms[a] - 1) / 2 if a == b else atoms[a] * atoms[b]
+            if n_pairs == 0:
+                continue
+            values = self._volume_counts[a, b] / (self.n_frames * n_pairs * shells)
+            each = RadialDistribution((self.names[a], self.names[b]), radii, values, self._counts[a, b] / self.n_frames)
+            found[each.name] = each
+        return found
+
+
+def radial_distributions(
+    species: Sequence[str] | NDArray[np.str_],
+    frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]],
+    r_max: float,
+    n_bins: int = 160,
+) -> Mapping[str, RadialDistribution]:
+    """Return g(r) of all pairs of species over frames, of which one at a time is held.
+
+    Parameters
+    ----------
+    species : (n_atoms,) chemical symbols
+    frames
+        Positions (n_atoms, 3) in Å and cell (3, 3) in Å of each.
+    r_max
+        Largest distance in Å, at most half the smallest width of every cell.
+    n_bins
+        Number of shells.
+    """
+    counter = PairCounter(species, r_max, n_bins)
+    for positions, cell in frames:
+        counter.add(positions, cell)
+    return counter.distributions()
+
+
+def cell_widths(cell: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the three distances between opposite faces of a cell in Å."""
+    widths: NDArray[np.float64] = 1.0 / np.linalg.norm(np.linalg.inv(np.asarray(cell, dtype=np.float64)), axis=0)
+    return widths
+
+
+def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64], half_width: float = 0.15) -> float | None:
+    """Return where the first peak of g(r) lies, in Å, from a parabola through its top; None where there is none.
+
+    The first peak is the highest point of the first stretch above half of the largest value. The parabola is a least
+    squares fit to the points within ``half_width`` of it, so that shells thinner than the peak do not decide by noise.
+
+    Parameters
+    ----------
+    radii : (n_bins,) Å, evenly spaced
+    values : (n_bins,)
+    half_width
+        In Å; at least two shells.
+    """
+    top = float(values.max(initial=0.0))
+    if top <= 0.0 or len(radii) < 5:
+        return None
+    above = values >= _PEAK_SHARE * top
+    first = int(np.argmax(above))
+    # A stretch ends where g stays below for as long as a peak is wide: one empty shell is noise.
+    gap = max(2, round(half_width / (radii[1] - radii[0])))
+    last = first
+    while (ahead := np.flatnonzero(above[last + 1 : last + 1 + gap])).size:
+        last += 1 + int(ahead[-1])
+    middle = first + int(np.argmax(values[first : last + 1]))
+    if middle in (0, len(radii) - 1):
+        return None
+    near = np.abs(radii - radii[middle]) <= max(half_width, 2.0 * (radii[1] - radii[0])) + 1e-9
+    bend, slope, _ = np.polyfit(radii[near] - radii[middle], values[near], 2)
+    if bend >= 0.0:
+        return None
+    shift = -0.5 * slope / bend
+    reach = float(np.abs(radii[near] - radii[middle]).max())
+    return float(radii[middle] + shift) if abs(shift) <= reach else None
+
+
+@njit(cache=True, fastmath=True)
+def _count_pairs(
+    fractions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    kinds: NDArray[np.int64],
+    r_max: float,
+    counts: NDArray[np.float64],
+) -> None:
+    # counts (n_kinds, n_kinds, n_bins), filled where the first kind is not the larger
+    n_atoms, n_bins = len(kinds), counts.shape[2]
+    limit, scale = r_max * r_max, n_bins / r_max
+    for i in range(n_atoms):
+        for j in range(i + 1, n_atoms):
+            u = fractions[i, 0] - fractions[j, 0]
+            v = fractions[i, 1] - fractions[j, 1]
+            w = fractions[i, 2] - fractions[j, 2]
+            u -= np.rint(u)
+            v -= np.rint(v)
+            w -= np.rint(w)
+            x = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
+            y = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
+            z = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
+            squared = x * x + y * y + z * z
+            if squared < limit:
+                shell = min(int(np.sqrt(squared) * scale), n_bins - 1)
+                a, b = min(kinds[i], kinds[j]), max(kinds[i], kinds[j])
+                counts[a, b, shell] += 1.0
