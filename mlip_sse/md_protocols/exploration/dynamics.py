@@ -88,7 +88,7 @@ class State:
     step
         Since the start.
     positions
-        (n_atoms, 3) Å, wrapped.
+        (n_atoms, 3) Å, folded into the cell when LAMMPS last made its list of neighbours.
     cell
         (3, 3) Å.
     temperature_k, energy_ev

@@ -28,7 +28,7 @@ class Looks:
     Parameters
     ----------
     positions
-        (n_looks, n_atoms, 3) Å, wrapped.
+        (n_looks, n_atoms, 3) Å, folded into the cell when LAMMPS last made its list of neighbours.
     cells
         (n_looks, 3, 3) Å.
     grades
