@@ -24,7 +24,7 @@ class NebSettings(Spec):
     min_width_a: float = Field(10.0, gt=0, le=100, description="least width of the cell with the vacancy in Å")
     n_images: int = Field(5, ge=1, le=51, description="images between the ends; odd, so that one can be in the middle")
     fmax: float = Field(0.01, gt=0, le=1, description="largest force on an atom left in crystal and ends, in eV/Å")
-    band_fmax: float = Field(0.03, gt=0, le=1, description="largest force on an atom left in the band, in eV/Å")
+    band_fmax: float = Field(0.02, gt=0, le=1, description="largest force on an atom left in the band, in eV/Å")
     climb_below: float = Field(0.3, gt=0, le=10, description="the highest image climbs once the band is at this, eV/Å")
     max_steps: int = Field(500, ge=1, le=100_000, description="steps after which a relaxation is refused")
     band_steps: int = Field(500, ge=1, le=100_000, description="steps after which a band is refused")

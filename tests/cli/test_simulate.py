@@ -107,6 +107,28 @@ def test_a_relaxation_and_an_equation_of_state_print_their_figures(program, tmp_
     assert [line.split()[0] for line in scan.out.splitlines()[:3]] == ["V0", "K0", "K0'"]
 
 
+def test_barriers_are_a_table_with_their_doubts(program, tmp_path, monkeypatch, lammps):
+    monkeypatch.chdir(tmp_path)
+    structure = {"prototype": "fcc", "species": ["Ar"], "density_g_cm3": [1.78]}
+    data = {"description": "argon", "protocol": "neb_vacancy", "structure": structure, "mobile": "Ar", "n_images": 3}
+    data |= {"max_distance_a": 5.5, "min_width_a": 8.0, "potential": "argon_lennard_jones"}
+    (tmp_path / "hops.yaml").write_text(yaml.safe_dump(data))
+    outcome = program("simulate", "hops.yaml", "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    head, hop, images, long, reason = outcome.out.splitlines()
+    assert head.split()[-1] == "verdict"
+    assert hop.split()[-1] == "pass"
+    assert images.strip().endswith("band.extxyz")
+    assert long.split()[-1] == "refused"
+    assert "raise min_width_a" in reason
+    found = json.loads(program("simulate", "hops.yaml", "--json").out)
+    assert [each["quality"] for each in found["hops"]] == ["pass", "refused"]
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump({**data, "band_steps": 1, "max_distance_a": 4.0}))
+    refused = program("simulate", "long.yaml")
+    assert refused.code == 1
+    assert "raise band_steps" in refused.out
+
+
 def test_a_refused_relaxation_leaves_with_exit_code_one(program, tmp_path, monkeypatch, lammps):
     from ase.build import bulk
     from ase.io import write
