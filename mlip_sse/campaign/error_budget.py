@@ -33,6 +33,7 @@ from mlip_sse.units import BOLTZMANN_EV_PER_K
 __all__ = ["ErrorBudget", "TemperatureBudget", "budget_of"]
 
 _SLOPE = np.array([0.0, -1.0])
+_NS_PER_FS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,18 @@ class ErrorBudget:
         Of all runs together.
     verdict
         Quality and reasons.
+    line
+        Of ln D, with those of the members; None where there is none.
+    durations_ns
+        Simulated time behind each point of the line.
     """
 
     temperatures: tuple[TemperatureBudget, ...]
     quantities: Mapping[str, Budgeted] = field(default_factory=dict)
     haven_ratio: Interval | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    line: BudgetLine | None = None
+    durations_ns: tuple[float, ...] = ()
 
     def interval(self, name: str) -> Interval | None:
         """Return a quantity's interval, None where it was refused."""
@@ -104,30 +111,49 @@ def budget_of(
     temperatures = _temperatures(rows, groups, members, confidence)
     usable = [(kelvin, [e for row in group if (e := row.diffusivity)]) for kelvin, group in groups]
     if len(usable) < 2:
-        reason = f"found {len(usable)} temperature(s) with a diffusivity, expected two for an activation energy"
-        return ErrorBudget(temperatures, verdict=verdict.refuse(reason))
+        found = f"found {len(usable)} temperature{'s' * (len(usable) != 1)} with a diffusivity"
+        return ErrorBudget(temperatures, verdict=verdict.refuse(f"{found}, expected two for an activation energy"))
     kelvins, points = points_of(usable)
     line = BudgetLine(fit_arrhenius(kelvins, points, confidence=confidence), points, members, confidence)
     for reason in line.fit.verdict.reasons:
         verdict = verdict.weaken(f"ln D: {reason}")
     if line.fit.line is None:
         return ErrorBudget(temperatures, verdict=verdict.refuse("there is no Arrhenius line of D"))
+    quantities, haven, verdict = _quantities(line, rows, groups, confidence, verdict)
+    durations = _durations_ns(groups, len(points))
+    return ErrorBudget(temperatures, quantities, haven, verdict, line, durations)
+
+
+def _quantities(
+    line: BudgetLine,
+    rows: Sequence[Measurement],
+    groups: Sequence[tuple[float, list[Measurement]]],
+    confidence: float,
+    verdict: Verdict,
+) -> tuple[dict[str, Budgeted], Interval | None, Verdict]:
+    """Return what a line of ln D says of Ea and 300 K, and the Haven ratio that went into it."""
     quantities = {"activation_energy_ev": line.budgeted(_SLOPE, logarithm=False)}
     haven = haven_ratio(rows)
+    ratio = None if haven is None else haven.estimate.interval(confidence)
     at_300k = line.value_300k()
     if at_300k is None:
-        verdict = verdict.refuse("the line of D ends at a transition above 300 K")
-    else:
-        quantities["diffusivity_300k_cm2_s"] = at_300k
-        sigma, doubts = conductivity_300k(line, rows, haven, conductivities_of(groups), confidence)
-        for doubt in doubts:
-            verdict = verdict.weaken(doubt)
-        if sigma is None:
-            verdict = verdict.refuse("there is no conductivity to go with D(300 K)")
-        else:
-            quantities["conductivity_300k_ms_cm"] = sigma
-    ratio = None if haven is None else haven.estimate.interval(confidence)
-    return ErrorBudget(temperatures, quantities, ratio, verdict)
+        return quantities, ratio, verdict.refuse("the line of D ends at a transition above 300 K")
+    quantities["diffusivity_300k_cm2_s"] = at_300k
+    sigma, doubts = conductivity_300k(line, rows, haven, conductivities_of(groups), confidence)
+    for doubt in doubts:
+        verdict = verdict.weaken(doubt)
+    if sigma is None:
+        return quantities, ratio, verdict.refuse("there is no conductivity to go with D(300 K)")
+    quantities["conductivity_300k_ms_cm"] = sigma
+    return quantities, ratio, verdict
+
+
+def _durations_ns(groups: Sequence[tuple[float, list[Measurement]]], n_points: int) -> tuple[float, ...]:
+    """Return the time behind each point of the line: of a temperature's runs together, or of each run."""
+    runs = [[(row.duration_fs or 0.0) * _NS_PER_FS for row in group] for _, group in groups]
+    if n_points == len(groups):
+        return tuple(sum(each) for each in runs)
+    return tuple(duration for each in runs for duration in each)
 
 
 def _by_temperature(rows: Sequence[Measurement]) -> list[tuple[float, list[Measurement]]]:
@@ -155,7 +181,7 @@ def _member_lines(member_rows: Sequence[Sequence[Measurement]]) -> tuple[list[We
         seen = observe(kelvins, list(points))
         x = 1.0 / (BOLTZMANN_EV_PER_K * seen.temperatures_k)
         lines.append(fit_weighted_line(x, seen.log_values, seen.variances, seen.dof))
-    if len(lines) < 2:
+    if len(member_rows) and len(lines) < 2:
         verdict = verdict.weaken(f"what the labels leave open is not in the errors: {len(lines)} committee members ran")
     return lines, verdict
 

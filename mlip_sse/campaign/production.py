@@ -76,6 +76,11 @@ class ProductionRun:
         who = f"seed{self.seed}" if self.member is None else f"member{self.member}"
         return f"{self.temperature_k:g}K_{who}"
 
+    @property
+    def file_name(self) -> str:
+        """The name of its trajectory among all of a campaign."""
+        return f"{self.name}{self.trajectory.suffix}"
+
 
 @dataclass(frozen=True, eq=False)
 class Production:
@@ -124,7 +129,7 @@ class Production:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         found = [run for run in (*self.runs, *self.member_runs) if run.trajectory.is_file()]
-        return [_linked(run.trajectory, target / f"{run.name}{run.trajectory.suffix}") for run in found]
+        return [_linked(run.trajectory, target / run.file_name) for run in found]
 
 
 def dynamics_of(spec: CampaignSpec, *, duration_ps: float, seeds: Sequence[int]) -> BulkDynamicsSpec:
