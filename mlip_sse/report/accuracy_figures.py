@@ -86,11 +86,9 @@ def _parity(symbol: str, at: int, x: NDArray[np.float64], y: NDArray[np.float64]
     rmse = 1000 * float(np.sqrt(np.mean((x - y) ** 2)))
     layout = axes("reference (eV/Å)", "potential (eV/Å)")
     layout["showlegend"] = False
-    layout["title"] = {"text": f"<b>{symbol}</b> {rmse:.3g} meV/Å", "x": 0.5, "y": 0.97, "font": {"size": 14}}
-    layout["margin"]["t"] = 34
     return Figure(
         f"parity-{symbol}",
-        f"{symbol}: {len(x)} force components on held-out frames.",
+        f"{len(x)} force components of {symbol} on held-out frames.",
         f"Parity of {symbol}: {len(x)} force components, root mean square error {rmse:.3g} meV/Å.",
         [
             {
@@ -111,7 +109,8 @@ def _parity(symbol: str, at: int, x: NDArray[np.float64], y: NDArray[np.float64]
             },
         ],
         layout,
-        height=280,
+        height=250,
+        title=f"{symbol}: {rmse:.3g} meV/Å",
     )
 
 

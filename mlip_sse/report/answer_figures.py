@@ -178,8 +178,10 @@ def _half_widths(
     of_slope = (0.5 * (energy.high - energy.low) / BOLTZMANN_EV_PER_K) ** 2
     sides = []
     for side in (math.log(value / room.low), math.log(room.high / value)):
-        least = max(side**2 - (1.0 / _ROOM_K - centre) ** 2 * of_slope, 0.0)
-        sides.append(np.sqrt(least + (x - centre) ** 2 * of_slope))
+        # Never wider at 300 K than what is stated there.
+        slope = min(of_slope, side**2 / max((1.0 / _ROOM_K - centre) ** 2, 1e-12))
+        least = side**2 - (1.0 / _ROOM_K - centre) ** 2 * slope
+        sides.append(np.sqrt(max(least, 0.0) + (x - centre) ** 2 * slope))
     return sides[0], sides[1]
 
 

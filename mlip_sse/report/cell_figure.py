@@ -62,7 +62,7 @@ def cell_plot(cell: Cell, density: Density | None, mobile: str) -> Figure:
             },
             "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "legend": {"orientation": "h", "y": 0, "yanchor": "top", "x": 0, "itemsizing": "constant"},
+            "legend": {"orientation": "h", "y": 1, "yanchor": "top", "x": 0, "itemsizing": "constant"},
         },
         height=520,
     )

@@ -28,6 +28,7 @@ def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
     parts = [
         tag("h2", "Held against its teacher"),
         _teacher(teacher) if teacher else tag("p", "No dynamics with the reference itself was run to compare with."),
+        tag("h3", "Structure: pair distributions") if drawn else None,
         tag("div", *(shown(figure) for figure in drawn), class_="grid small") if drawn else None,
         _softening(softening),
         shown(soft) if soft is not None else None,
@@ -71,8 +72,6 @@ def _rdf_plot(pair: str, found: Any) -> Figure | None:
         return None
     line = {"type": "scatter", "mode": "lines", "x": r[:n]}
     layout = axes("r (Å)", "g(r)")
-    layout["title"] = {"text": f"<b>{name}</b>", "x": 0.5, "y": 0.97, "font": {"size": 14}}
-    layout["margin"]["t"] = 34
     shift = number(curves.get("peak_shift_a"))
     said = "" if shift is None else f" First peaks are {shift:.3f} Å apart."
     peaks = ", ".join(
@@ -89,7 +88,8 @@ def _rdf_plot(pair: str, found: Any) -> Figure | None:
             {**line, "y": student[:n], "name": "potential", "line": {"color": PALETTE[0], "width": 2}},
         ],
         layout,
-        height=290,
+        height=270,
+        title=name,
     )
 
 
@@ -175,7 +175,5 @@ def _speed(answer: Mapping[str, Any]) -> Markup | None:
     labels = mapping(answer.get("labels"))
     steps = number(labels.get("n_reference_md_steps"))
     rest = "" if not steps else f" The check took {steps:g} steps of dynamics with the reference beside the labels."
-    times = (
-        f"The potential does {student:.3g} atom-steps a second, the reference {teacher:.3g}: {ratio:.3g} times as many."
-    )
-    return joined([tag("h3", "Speed"), tag("p", times + rest)])
+    rates = f"The potential does {student:,.0f} atom-steps a second, the reference {teacher:,.0f}"
+    return joined([tag("h3", "Speed"), tag("p", f"{rates}: {ratio:.3g} times as many.{rest}")])

@@ -31,7 +31,7 @@ class Figure:
     Parameters
     ----------
     name
-        Its id in the page: letters, digits and hyphens.
+        Letters, digits and hyphens; ``place`` makes the id in the page of it.
     caption
         Below the plot.
     words
@@ -42,6 +42,8 @@ class Figure:
         Its numbers as a table; none where another table of the page has them.
     height
         In CSS pixels.
+    title
+        Above the plot, where its neighbours look alike.
     """
 
     name: str
@@ -52,6 +54,12 @@ class Figure:
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = field(default_factory=tuple)
     height: int = 380
+    title: str = ""
+
+    @property
+    def place(self) -> str:
+        """The id of the element that it is drawn in."""
+        return f"plot-{self.name}"
 
 
 def label(thing: Any, most: int = 60) -> str:
@@ -71,7 +79,7 @@ def axes(x_title: str, y_title: str, *, log_x: bool = False, log_y: bool = False
         "plot_bgcolor": "white",
         "paper_bgcolor": "white",
         "margin": {"l": 64, "r": 16, "t": 16, "b": 52},
-        "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
     }
 
@@ -81,13 +89,13 @@ def bar_marker(colour: str, shape: str) -> dict[str, Any]:
     return {"color": colour, "pattern": {"shape": shape, "fgcolor": "white", "fillmode": "overlay"}}
 
 
-def shown(figure: Figure, lead: str | None = None) -> Markup:
+def shown(figure: Figure) -> Markup:
     """Return the place that the page's script draws a figure in, with its caption and its numbers."""
     place = tag(
         "div",
         tag("noscript", figure.words),
         class_="plot",
-        id=figure.name,
+        id=figure.place,
         role="img",
         aria_label=figure.words,
         style=f"height:{figure.height}px",
@@ -95,7 +103,7 @@ def shown(figure: Figure, lead: str | None = None) -> Markup:
     numbers = None
     if figure.rows:
         numbers = tag("details", tag("summary", "The numbers"), table(figure.head, figure.rows))
-    heading = None if lead is None else tag("h3", lead)
+    heading = tag("h4", figure.title) if figure.title else None
     return tag("figure", heading, place, tag("figcaption", figure.caption), numbers)
 
 

@@ -3,7 +3,7 @@
   "use strict";
   var figures = JSON.parse(document.getElementById("figures").textContent);
   // Recent versions of plotly offer to send data to a server.
-  var config = { responsive: true, displaylogo: false, displayModeBar: "hover", showSendToCloud: false, plotlyServerURL: "",
+  var config = { responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false, showSendToCloud: false, plotlyServerURL: "",
                  modeBarButtonsToRemove: ["select2d", "lasso2d"] };
   function failed(place, error) {
     place.dataset.drawn = "failed";

@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mlip_sse.report.campaign_record import CampaignRecord, read_campaign
 from mlip_sse.report.cell_figure import cell_plot
 from mlip_sse.report.checks_section import checks_section
 from mlip_sse.report.figure import Figure, embedded_json, shown
-from mlip_sse.report.markup import Markup, joined, tag
+from mlip_sse.report.markup import Markup, tag
 from mlip_sse.report.origin_section import origin_section
 from mlip_sse.report.production import Production, read_production
 from mlip_sse.report.rounds_section import rounds_section
@@ -94,12 +95,10 @@ def page_html(
     live_state
         Makes the page that is served while the campaign runs, which asks its own server for a newer state.
     """
-    from plotly.offline import get_plotlyjs
-
     sections, figures = _sections(record, production, linked)
     own = [_resource("page.js")] if live_state is None else [_resource("page.js"), _resource("watch.js")]
-    scripts = [str(get_plotlyjs()), *own]
-    data = {figure.name: {"data": figure.data, "layout": figure.layout} for figure in figures}
+    scripts = [_plotly(), *own]
+    data = {figure.place: {"data": figure.data, "layout": figure.layout} for figure in figures}
     title = f"{record.title}: ionic transport"
     head = tag(
         "head",
@@ -154,9 +153,7 @@ def _cell_section(record: CampaignRecord, production: Production) -> tuple[Marku
 
 
 def _policy(scripts: Sequence[str], live: bool) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
-    )
+    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
     return "; ".join(
         [
             "default-src 'none'",
@@ -170,5 +167,18 @@ def _policy(scripts: Sequence[str], live: bool) -> str:
     )
 
 
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+@cache
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@cache
 def _resource(name: str) -> str:
-    return joined([Markup((files("mlip_sse.report") / name).read_text(encoding="utf-8"))])
+    return (files("mlip_sse.report") / name).read_text(encoding="utf-8")

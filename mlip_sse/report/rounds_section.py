@@ -132,4 +132,6 @@ def _failures(record: CampaignRecord) -> Markup | None:
     if not rows:
         return None
     head = ("round", "kind", "reason")
-    return tag("details", tag("summary", f"{len(rows)} labels that failed; none is in the dataset"), table(head, rows))
+    return tag(
+        "details", tag("summary", f"Labels that failed: {len(rows)}; none of them is in the dataset"), table(head, rows)
+    )
