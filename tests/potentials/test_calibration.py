@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlip_sse.dataset import LabelledFrame
-from mlip_sse.errors import InputError
+from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.calibration import ForceBounds, calibrate_bounds, stretches
 from mlip_sse.potentials.contract import Card
 from tests.potentials.licl import FINGERPRINT
@@ -64,6 +64,9 @@ def test_the_card_keeps_them():
     plain = json.loads(json.dumps(bounds.to_dict()))
     card = Card("x", "pod", "x", ("Li", "Cl"), (1, 2), (0, 1), ("doi:1",), "MIT", uncertainty=plain)
     assert ForceBounds.of_card(card) == bounds
+    assert ForceBounds.from_dict(plain) == bounds
+    with pytest.raises(FormatError, match="without conformal"):
+        ForceBounds.from_dict({"scale": plain["scale"]})
     assert bounds.alarm is not None
     assert not bounds.alarm.flags(np.ones(N_ATOMS), SYMBOLS)
     with pytest.raises(InputError, match="no calibrated uncertainty"):

@@ -21,7 +21,7 @@ from mlip_sse.potentials.gates import (
     shipped_structures,
     to_plain,
 )
-from mlip_sse.potentials.gates.bonds import find_bonds, has_collapsed
+from mlip_sse.potentials.gates.bonds import find_bonds, find_contacts, has_collapsed
 from mlip_sse.potentials.gates.dynamics import md_stability, nve_drift
 from mlip_sse.potentials.gates.repulsion import contact_distances, dimer_repulsion
 from mlip_sse.structures import crystal
@@ -165,6 +165,15 @@ def test_a_bond_across_the_boundary_is_not_broken():
     bonds = find_bonds(atoms)
     assert bonds.lengths.tolist() == pytest.approx([2.0])
     assert not bonds.broken(atoms).any()
+
+
+def test_contacts_are_closer_than_what_is_left_of_an_old_bond():
+    sulphur = Atoms("S2Li", positions=[[0.1, 2, 2], [8.0, 2, 2], [1.5, 2, 2]], cell=[10.0, 10, 10], pbc=True)
+    assert find_contacts(sulphur).tolist() == [[0, 1]]  # 2.1 Å across the boundary; the ion makes no bond
+    sulphur.positions[1, 0] = 7.6  # 2.5 Å: within reach of a bond that was there, too far for a new one
+    assert len(find_contacts(sulphur)) == 0
+    assert len(find_bonds(sulphur)) == 1
+    assert len(find_contacts(bulk("Li", "bcc", a=3.4))) == 0
 
 
 def test_collapsed_atoms_are_named():
