@@ -85,7 +85,7 @@ def softening_of(
     if len(student) != len(teacher) or len(student) != len(symbols) or len(student) < 2:
         found = f"{len(symbols)}, {len(student)} and {len(teacher)}"
         raise InputError(
-            f"found symbols, predicted and reference forces of {found} frames, expected the same, two or more"
+            f"found symbols, student and teacher of {found} frames, expected the same number, at least two"
         )
     kinds = [np.array([str(symbol) for symbol in frame]) for frame in symbols]
     for number, (kind, mine, theirs) in enumerate(zip(kinds, student, teacher, strict=True)):
