@@ -3,7 +3,8 @@
 Python blocks of a page share one namespace and run in the order of the page; console lines that start with
 ``$ mlip-sse``, ``$ lmp`` or ``$ mpirun`` run between them and must leave with exit code 0; ``$ make`` lines must name a
 target. All in a folder that holds the dumps the pages speak of, lithium walking among a vibrating framework at four
-temperatures, and what else a page asks for: data of others, and a small potential for LiCl.
+temperatures, and what else a page asks for: data of others, a small potential for LiCl, and
+a campaign of made-up numbers.
 """
 
 import os
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from mlip_sse.cli.main import VERBS, main
+from tests.report.sample_campaign import Sample, write_campaign
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -24,6 +26,8 @@ BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 DATA = {"docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"}}
 """What a page expects to find, and where it lies beside the repository."""
+
+NEED_A_CAMPAIGN = {"docs/read-the-report.md"}
 
 NEED_A_POTENTIAL = {"docs/guides/ase-script.md", "docs/guides/lammps-deck.md", "docs/potentials.md"}
 
@@ -101,6 +105,8 @@ def console_lines(block):
 def test_every_block_of_the_page_runs(page, dumps, request, shared_data, tmp_path, monkeypatch, capsys):
     if str(page.relative_to(REPOSITORY)) in NEED_A_POTENTIAL:
         (tmp_path / "my_potential").symlink_to(request.getfixturevalue("small_potential"))
+    if str(page.relative_to(REPOSITORY)) in NEED_A_CAMPAIGN:
+        write_campaign(tmp_path / "my-campaign", Sample(n_rounds=3, n_frames=60))
     for name, source in DATA.get(str(page.relative_to(REPOSITORY)), {}).items():
         (tmp_path / name).symlink_to(shared_data(source).resolve())
     monkeypatch.chdir(tmp_path)

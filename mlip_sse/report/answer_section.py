@@ -48,14 +48,15 @@ def answer_section(record: CampaignRecord) -> Markup:
     reasons = texts(answer.get("reasons"))
     missing = texts(answer.get("missing"))
     resolved = answer.get("verdict") == "resolved"
-    why = "Reservations" if resolved else "Why it is not resolved"
+    better = "What would make the answer better" if resolved else "Why it is not resolved, and what would help"
+    quality = text(answer.get("quality"), 20) or "not stated"
     parts = [
         tag("h2", "The answer"),
         _cards({key: interval(answer.get(key)) for key, *_ in _QUANTITIES}),
         tag("p", _sentence(record, resolved)),
         notice,
-        joined([tag("h3", why), bullets(reasons)]) if reasons else None,
-        joined([tag("h3", "What would make the answer better"), bullets(missing, "next")]) if missing else None,
+        joined([tag("h3", better), bullets(missing, "next")]) if missing else None,
+        joined([tag("h3", f"Quality of the numbers: {quality}"), bullets(reasons)]) if reasons else None,
     ]
     return tag("section", *parts, id="answer")
 
@@ -85,7 +86,9 @@ def _confidence(found: Interval | None, bounds: str) -> str:
 def _sentence(record: CampaignRecord, resolved: bool) -> str:
     answer = mapping(record.answer)
     n_labels = number(mapping(answer.get("labels")).get("n_labelled"))
+    calls = number(mapping(answer.get("labels")).get("n_reference_calls"))
     learnt = "" if n_labels is None else f", learnt from {n_labels:g} labels"
+    learnt += "" if calls is None else f" ({calls:g} calls of the reference in all)"
     said = "It stands within the stated intervals." if resolved else "It should not be used as it stands; see below."
     kelvin = [t for t in (number(mapping(row).get("temperature_k")) for row in items(answer.get("temperatures"))) if t]
     span = f" at {min(kelvin):g} to {max(kelvin):g} K" if kelvin else ""
@@ -144,6 +147,7 @@ def transport_section(record: CampaignRecord, production: Production) -> tuple[M
         tag("h2", "Transport over temperature"),
         _table(rows, kelvin, errors),
         _apart(answer),
+        _haven(answer),
         tag("div", *(shown(figure) for figure in drawn), class_="grid"),
         bullets(production.notes, "notes"),
         _quality(answer),
@@ -158,6 +162,7 @@ def _table(rows: list[Mapping[str, Any]], kelvin: list[float], errors: list[dict
     body = [
         (
             f"{t:g}",
+            text(row.get("n_runs"), 6) or "–",
             written(interval(row.get("tracer_diffusivity_cm2_s"))),
             written(interval(row.get("conductivity_ms_cm"))),
             *(percent(error[source]) for source in ERROR_SOURCES),
@@ -165,7 +170,7 @@ def _table(rows: list[Mapping[str, Any]], kelvin: list[float], errors: list[dict
         for t, row, error in zip(kelvin, rows, errors, strict=True)
     ]
     return table(
-        ("T (K)", "D* (cm²/s)", "σ (mS/cm)", *ERROR_SOURCES),
+        ("T (K)", "runs", "D* (cm²/s)", "σ (mS/cm)", *ERROR_SOURCES),
         body,
         "Brackets: 95 % intervals with everything in. Last columns: relative standard errors of D* by their source.",
     )
@@ -183,6 +188,14 @@ def _apart(answer: Mapping[str, Any]) -> Markup | None:
     if not rows:
         return None
     return table(("standard error of", *ERROR_SOURCES), rows, "What each source alone adds to the error of the answer.")
+
+
+def _haven(answer: Mapping[str, Any]) -> Markup | None:
+    found = interval(answer.get("haven_ratio"))
+    if found is None:
+        return None
+    said = "below 1: the ions move together, and conduct better than they would one by one"
+    return tag("p", f"Haven ratio of all runs together: {written(found)} ({said}).")
 
 
 def _quality(answer: Mapping[str, Any]) -> Markup | None:

@@ -44,6 +44,9 @@ def _teacher(teacher: Mapping[str, Any]) -> Markup:
         ("this potential", written(interval(teacher.get("student_cm2_s")))),
         ("the reference itself", written(interval(teacher.get("teacher_cm2_s")))),
     ]
+    windows = [f"{value:.2g}" for value in numbers(teacher.get("windows_cm2_s"))[:12] if np.isfinite(value)]
+    if windows:
+        rows.append(("its parts, one by one", ", ".join(windows)))
     peaks = [
         (text(pair, 20), f"{shift:.3f}", "within" if abs(shift) <= _PEAK_TOLERANCE_A else "beyond")
         for pair, found in list(mapping(teacher.get("rdf")).items())[:10]
@@ -104,6 +107,9 @@ def _softening(found: Mapping[str, Any]) -> Markup | None:
         said = "No softening beyond its error."
     else:
         said = "It is softer than its teacher." if slope < 1 else "It is stiffer than its teacher."
+    rmse = number(found.get("force_rmse_ev_a"))
+    if rmse is not None:
+        said += f" Along the dynamics of the answer the forces are {1000 * rmse:.0f} meV/Å off (root mean square)."
     told = f"Predicted over reference forces have the slope {slope:.3f}{bounds}; 1 is neither soft nor stiff. {said}"
     return joined([tag("h3", "Softening"), tag("p", told)])
 

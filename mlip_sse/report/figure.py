@@ -74,11 +74,11 @@ def axes(x_title: str, y_title: str, *, log_x: bool = False, log_y: bool = False
     powers = {"type": "log", "exponentformat": "power"}
     return {
         "xaxis": {"title": {"text": x_title}, **plain, **(powers if log_x else {})},
-        "yaxis": {"title": {"text": y_title}, **plain, **(powers if log_y else {})},
+        "yaxis": {"title": {"text": y_title}, **plain, **({**powers, "dtick": "D2"} if log_y else {})},
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
         "plot_bgcolor": "white",
         "paper_bgcolor": "white",
-        "margin": {"l": 64, "r": 16, "t": 16, "b": 52},
+        "margin": {"l": 64, "r": 16, "t": 16, "b": 56},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
     }

@@ -71,7 +71,7 @@ class Production:
     lines
         One for each temperature, cold to hot.
     cell
-        Of the hottest run, else of the potential's card; None where neither is there.
+        Of the hottest run, else of a frame that was fitted to, else of the start; None where there is none.
     density
         In that cell; None without a trajectory.
     notes
@@ -95,7 +95,7 @@ def read_production(record: CampaignRecord, progress: Callable[[str], None] | No
         Called with what is being read.
     """
     lines, notes = [], []
-    cell, density = _cell_of_card(record), None
+    cell, density = _known_cell(record), None
     chosen, left_out = _chosen(record)
     notes += left_out
     for kelvin, path in chosen:
@@ -180,15 +180,24 @@ def _ion_density(trajectory: Trajectory, mobile: str, kelvin: float, name: str) 
     return cell, Density(density, kelvin, len(frames))
 
 
-def _cell_of_card(record: CampaignRecord) -> Cell | None:
-    for one in items(mapping(record.card.get("data")).get("structures")):
-        cell = _cell_of(mapping(one))
-        if cell is not None:
-            return cell
+def _known_cell(record: CampaignRecord) -> Cell | None:
+    starts = [mapping(round_.get("state_of_learning")).get("starts") for round_ in record.rounds[:1]]
+    places = (
+        (
+            items(mapping(record.card.get("data")).get("structures")),
+            "potential/card.json: a frame that the potential was fitted to",
+        ),
+        (items(starts[0]) if starts else [], "the relaxed structure that the campaign began with"),
+    )
+    for structures, source in places:
+        for one in structures:
+            cell = _cell_of(mapping(one), source)
+            if cell is not None:
+                return cell
     return None
 
 
-def _cell_of(structure: Any) -> Cell | None:
+def _cell_of(structure: Any, source: str) -> Cell | None:
     from ase.data import atomic_numbers
 
     symbols = tuple(text(symbol, 3) for symbol in items(structure.get("symbols")))
@@ -203,4 +212,4 @@ def _cell_of(structure: Any) -> Cell | None:
     if not (np.isfinite(sizes).all() and sizes.max() < _FARTHEST_A and abs(np.linalg.det(matrix)) > 1e-3):
         return None
     wrapped = (positions @ np.linalg.inv(matrix) % 1.0) @ matrix
-    return Cell(symbols, matrix, wrapped, "potential/card.json: a frame that the potential was fitted to")
+    return Cell(symbols, matrix, wrapped, source)

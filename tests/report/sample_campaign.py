@@ -258,6 +258,7 @@ def answer(sample, paths):
         rows.append(
             {
                 "temperature_k": kelvin,
+                "n_runs": 1,
                 "tracer_diffusivity_cm2_s": interval(d, 1.25 + 0.05 * (4 - at)),
                 "conductivity_ms_cm": interval(sigma, 1.4),
                 "relative_errors": {"statistics": 0.09 + 0.02 * (4 - at), "seeds": 0.05, "committee": 0.07},
@@ -283,8 +284,11 @@ def answer(sample, paths):
         "conductivity_300k_ms_cm": interval(conductivity(d300, 300.0, volume), factor),
         "diffusivity_300k_cm2_s": interval(d300, factor),
     }
-    reasons = [] if sample.resolved else ["the interval of σ(300 K) spans a factor of 64, wanted at most 9"]
-    missing = ["350 ps instead of 40 ps at 600 K would halve the interval of σ(300 K)"] if not sample.resolved else []
+    reasons = [] if sample.resolved else ["committee member 1: found 1 temperatures, expected two"]
+    missing = [
+        "The conductivity at 300 K is known to a factor 8, expected 3 or better.",
+        "Dynamics: 350 ps instead of 40 ps at 600 K would halve the interval of σ(300 K).",
+    ]
     return {
         "question": "conductivity",
         "verdict": "resolved" if sample.resolved else "not resolved",
@@ -300,15 +304,17 @@ def answer(sample, paths):
         },
         "teacher_check": teacher_check(sample),
         "softening": {
+            "force_rmse_ev_a": 0.071,
             "slope": 0.97,
             "low": 0.95,
             "high": 0.99,
             "confidence": 0.95,
             "per_element": {e: {"slope": 0.95 + 0.01 * at, "low": 0.93, "high": 1.0} for at, e in enumerate(ELEMENTS)},
         },
-        "labels": {"n_labelled": 239, "n_reference_md_steps": 2500},
+        "haven_ratio": interval(0.5, 1.3),
+        "labels": {"n_labelled": 239, "n_reference_calls": 270, "n_reference_md_steps": 2500},
         "speed": {"student_atom_steps_s": 3.1e5, "teacher_atom_steps_s": 410.0, "ratio": 756.0},
-        "missing": missing,
+        "missing": [] if sample.resolved else missing,
         "provenance": {
             "version": "0.1.0",
             "inputs": [{"path": path, "sha256": "0" * 64, "size_bytes": 1} for path in paths],
@@ -348,6 +354,7 @@ def teacher_check(sample):
         "duration_ps": 5.0,
         "student_cm2_s": interval(d, 1.25),
         "teacher_cm2_s": interval(d * (1.1 if agrees else 3.0), 1.7),
+        "windows_cm2_s": [0.8 * d, 1.3 * d],
         "agree": agrees,
         "rdf": rdf,
         "reasons": []

@@ -75,7 +75,7 @@ def test_the_answer_comes_first_with_interval_and_verdict(pages):
 def test_an_unresolved_answer_says_why_and_what_would_help(pages):
     found = outline(pages["not-resolved"]).text
     assert "not resolved" in found
-    assert "spans a factor of 64" in found
+    assert "known to a factor 8, expected 3" in found
     assert "350 ps instead of 40 ps" in found
     assert "does not agree" in found
     assert "Li-S: the first peaks are 0.090 Å apart" in found
