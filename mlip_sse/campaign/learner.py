@@ -38,6 +38,7 @@ _LEAST_LABELLED = 0.5
 """Of the frames of a step; with fewer the reference, not a frame, is at fault."""
 
 _COLDEST_K = 300.0
+_MOST_TIMES = 4
 _HELD_OUT_KINDS = ("strained", "rattled", "displaced")
 
 Say = Callable[[str, Progress], None]
@@ -77,6 +78,7 @@ class Learner:
     potential: Path | None = None
     digest: str | None = None
     n_calls: int = 0
+    reach: float = 0.0
     starts: "list[Atoms]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -162,7 +164,7 @@ class Learner:
 
     def explore(self, number: int) -> tuple[list[dict[str, Any]], list[Looks]]:
         """Run the segments of a round; return what the round's file says of each, and the looks."""
-        explore, segments = self.spec.explore, plan_segments(self.spec, self.starts, number)
+        explore, segments = self.spec.explore, plan_segments(self.spec, self.starts, number, self.reach)
         inputs = [
             {
                 "kind": "segment",
@@ -195,6 +197,7 @@ class Learner:
             facts |= {key: result[key] for key in ("wanted_ps", "reached_ps", "ended", "looks")}
             documents.append(facts)
             looks.append(load_looks(outcome.folder.path, result))
+        self.reach = sum(each["reached_ps"] for each in documents) / sum(each["wanted_ps"] for each in documents)
         return documents, looks
 
     def pick(
@@ -203,6 +206,8 @@ class Learner:
         """Choose the frames of a round to train on, and the random ones that never train."""
         wanted = self.spec.select
         pool, frames = self._pool(number, exploration, looks)
+        if pool is None:
+            return self._nothing_seen(number)
         n_held = min(wanted.held_out, self.n_left // 3)
         held = held_out_frames(pool, n_held, taken=(), seed=number_from(self.spec.seed, number, "held out"))
         n_wanted = max(0, min(wanted.frames, self.n_left - len(held)))
@@ -228,38 +233,54 @@ class Learner:
         }
         return [frames[k] for k in picked], [frames[k] for k in held], selection
 
+    def _nothing_seen(self, number: int) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
+        """Return new seeds where every run ended at its first look: the potential knows too little to move at all."""
+        spec = self.spec.model_copy(update={"seed": number_from(self.spec.seed, number, "seeds") % 2**31})
+        drawn = [
+            each for k, atoms in enumerate(self.starts) for each in seed_frames(spec, atoms, f"round {number} {k}")
+        ]
+        wanted = self.spec.select
+        n_held = min(wanted.held_out, self.n_left // 3)
+        chosen = drawn[: max(0, min(len(drawn), wanted.frames + wanted.held_out, self.n_left))]
+        selection = {"strategy": "seeds", "n_looks": 0, "n_candidates": len(drawn), "n_selected": len(chosen) - n_held}
+        held = chosen[:: max(1, len(chosen) // max(1, n_held))][:n_held]
+        places = {id(atoms) for atoms in held}
+        return [each for each in chosen if id(each) not in places], held, selection | {"n_held_out": len(held)}
+
     def _pool(
         self, number: int, exploration: Sequence[Mapping[str, Any]], looks: Sequence[Looks]
-    ) -> "tuple[Pool, list[Atoms]]":
-        """Return all looks of a round as one pool, and as structures with group and place."""
+    ) -> "tuple[Pool | None, list[Atoms]]":
+        """Return all looks of a round as one pool, and as structures with group and place; None without any."""
         frames: list[Atoms] = []
         scores: list[float] = []
         symbols = self.starts[0].get_chemical_symbols()
         template = self.starts[0]
         shell = self.spec.select.shell_a
         for segment, seen in zip(exploration, looks, strict=True):
-            for place in range(1, len(seen.positions)):  # the first look is the start, which is labelled already
+            for place in range(len(seen.positions)):
                 atoms = template.copy()
                 atoms.set_cell(seen.cells[place])
                 atoms.set_positions(seen.positions[place])
                 atoms.info = {"group": f"round {number} {segment['name']}", "place": place}
                 frames.append(atoms)
-                spread = seen.forces_std[place]
-                known = np.isfinite(spread).all()
+                spread, cell = seen.forces_std[place], seen.cells[place]
+                known = bool(np.isfinite(spread).all())
                 score = (
-                    frame_scores(spread, symbols, seen.positions[place], seen.cells[place], self.spec.mobile, shell)
+                    frame_scores(spread, symbols, seen.positions[place], cell, self.spec.mobile, shell)
                     if known
-                    else 0.0
+                    else np.nan
                 )
                 scores.append(score)
-        counts = [max(0, len(seen.positions) - 1) for seen in looks]
-        ends = [slice(1, 1 + count) for count in counts]
+        counts = [len(seen.positions) for seen in looks]
+        seen_by = [(s["looks"], seen, slice(0, n)) for s, seen, n in zip(exploration, looks, counts, strict=True) if n]
+        if not seen_by:
+            return None, []
         pool = Pool(
-            features=np.concatenate([seen.features[end] for seen, end in zip(looks, ends, strict=True)]),
+            features=np.concatenate([seen.features[part] for _, seen, part in seen_by]),
             scores=np.array(scores),
-            excess=np.concatenate([s["looks"]["excess"][end] for s, end in zip(exploration, ends, strict=True)]),
+            excess=np.concatenate([facts["excess"][part] for facts, _, part in seen_by]),
             segments=np.repeat(np.arange(len(looks)), counts),
-            times=np.concatenate([s["looks"]["time_ps"][end] for s, end in zip(exploration, ends, strict=True)]),
+            times=np.concatenate([facts["time_ps"][part] for facts, _, part in seen_by]),
         )
         return pool, frames
 
@@ -269,7 +290,7 @@ class Learner:
         above = free[pool.excess[free] > 1.0]
         rest = np.setdiff1d(free, above)
         n_more = max(0, n_wanted // 2 - len(above))
-        by_spread = rest[np.argsort(-pool.scores[rest], kind="stable")][: 4 * n_more]
+        by_spread = rest[np.argsort(-np.nan_to_num(pool.scores[rest]), kind="stable")][: 4 * n_more]
         found: NDArray[np.int64] = np.sort(np.concatenate([above, by_spread]))
         return found
 
@@ -321,7 +342,7 @@ class Learner:
         """Go on from a round that an earlier call finished."""
         state = document["state_of_learning"]
         self.train, self.held_out = list(state["train"]), list(state["held_out"])
-        self.n_calls, self.digest = int(state["n_calls"]), str(state["digest"])
+        self.n_calls, self.digest, self.reach = int(state["n_calls"]), str(state["digest"]), float(state["reach"])
         self.potential = self.folder.path / str(document["potential"]["path"])
         self.starts = [structure_of(each) for each in state["starts"]]
         if not self.potential.is_dir():
@@ -357,6 +378,7 @@ class Learner:
                 "train": self.train,
                 "held_out": self.held_out,
                 "n_calls": self.n_calls,
+                "reach": self.reach,
                 "digest": self.digest,
                 "starts": [plain_structure(atoms) for atoms in self.starts],
             },
@@ -380,10 +402,20 @@ class _Clock:
         self._since = now
 
 
-def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int) -> list[Segment]:
+def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
     """Return the runs of one round: ramps to the hottest at constant pressure and volume, and hot runs, in turn.
 
-    The kinds are taken in turn over the rounds too, so that with few runs a round each kind has its turn.
+    The kinds are taken in turn over the rounds too, so that with few runs a round each kind has its turn. Where runs
+    end early there are up to four times as many: they cost little, and show different ways into the unknown.
+
+    Parameters
+    ----------
+    spec, starts
+        The campaign, and the structures to start from.
+    number
+        Of the round, from 1.
+    reach
+        Share of their length that the runs of the round before came to.
     """
     top, coldest = spec.hottest_k, min(_COLDEST_K, *spec.temperatures_k)
     hottest, middle = max(spec.temperatures_k), float(np.median(spec.temperatures_k))
@@ -394,7 +426,8 @@ def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int) ->
         ("warm", (coldest, hottest), "nvt", -0.02),
     )
     segments = []
-    for k in range(spec.explore.segments):
+    n_segments = spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / max(reach, 1e-3))))
+    for k in range(n_segments):
         at = k + (number - 1) * spec.explore.segments
         name, temperatures, ensemble, change = kinds[at % len(kinds)]
         start = starts[(at // len(kinds)) % len(starts)]

@@ -153,12 +153,12 @@ def grade_bounds(frames: Sequence["LabelledFrame"], predictions: Sequence["Predi
     """Calibrate a bound that needs the extrapolation grade alone, as a run can look at it; None without a grade."""
     from dataclasses import replace
 
-    from mlip_sse.potentials.calibration import calibrate_bounds
+    from mlip_sse.potentials.calibration import calibrate_bounds, grade_indicators
 
     name = "extrapolation_grade"
     if any(name not in prediction.indicators for prediction in predictions):
         return None
-    alone = [replace(prediction, indicators={name: prediction.indicators[name]}) for prediction in predictions]
+    alone = [replace(each, indicators=grade_indicators(each.indicators[name])) for each in predictions]
     return calibrate_bounds(frames, alone)
 
 

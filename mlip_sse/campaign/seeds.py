@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELD_OUT_EVERY", "number_from", "relaxation_inputs", "relaxation_work", "seed_frames", "start", "starts_of"]
 
-HELD_OUT_EVERY = 6
-"""Of the strained, rattled and displaced frames, drawn independently of each other, each sixth is held out."""
+HELD_OUT_EVERY = 4
+"""Of the strained, rattled and displaced frames, drawn independently of each other, each fourth is held out."""
 
 _VOLUME_CHANGE = 0.08
 _RATTLES_A = (0.05, 0.10, 0.15)

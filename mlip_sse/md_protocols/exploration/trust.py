@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.md_protocols.exploration.ends import End
 from mlip_sse.md_protocols.exploration.features import DescriptorFeatures, radial_features
-from mlip_sse.potentials.calibration import ForceBounds
+from mlip_sse.potentials.calibration import ForceBounds, grade_indicators
 from mlip_sse.potentials.uncertainty import GradeAlarm
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["GRADE_BOUNDS", "MAX_EXCESS", "Judge", "Trust", "judge_of", "untrusted"]
 
 GRADE_BOUNDS = "grade_bounds"
-"""The key of a card's uncertainty that holds bounds calibrated on the grade alone, `ForceBounds.to_dict`."""
+"""The key of a card's uncertainty that holds bounds calibrated on the grade alone (`grade_indicators`), by `ForceBounds.to_dict`."""
 
 MAX_EXCESS = 30.0
 """A segment ends beyond this many times the grade that calls for a label, whatever the bound says."""
@@ -119,7 +119,7 @@ class _GradeJudge:
     def _bound(self, found: NDArray[np.float64], symbols: Sequence[str]) -> float | None:
         if self._bounds is None or not np.isfinite(found).all():
             return None
-        return float(self._bounds.bounds({"extrapolation_grade": found}, symbols).max())
+        return float(self._bounds.bounds(grade_indicators(found), symbols).max())
 
 
 class _NoJudge:

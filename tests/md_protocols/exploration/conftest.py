@@ -10,7 +10,7 @@ from ase.build import bulk
 
 from mlip_sse.md_protocols.exploration import tasks
 from mlip_sse.potentials import load_potential
-from mlip_sse.potentials.calibration import calibrate_bounds
+from mlip_sse.potentials.calibration import calibrate_bounds, grade_indicators
 from mlip_sse.potentials.lammps_pair import LammpsPairPotential
 from mlip_sse.potentials.model_errors import predict
 from mlip_sse.potentials.pod import PodPotential
@@ -39,7 +39,7 @@ def licl_pod(licl_teacher, tmp_path_factory):
     fitted = PodPotential.fit(pod_recipe(), train, held_out[:4], tmp_path_factory.mktemp("fit") / "work")
     predictions = predict(fitted, held_out)
     name = "extrapolation_grade"
-    by_grade = [replace(one, indicators={name: one.indicators[name]}) for one in predictions]
+    by_grade = [replace(one, indicators=grade_indicators(one.indicators[name])) for one in predictions]
     uncertainty = calibrate_bounds(held_out, predictions).to_dict()
     uncertainty["grade_bounds"] = calibrate_bounds(held_out, by_grade).to_dict()
     return fitted.with_card(uncertainty=uncertainty)

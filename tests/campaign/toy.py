@@ -1,0 +1,55 @@
+"""A campaign of a minute: molten salt, a teacher of milliseconds, a small POD."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from mlip_sse.campaign.specs import CampaignSpec
+
+REPOSITORY = Path(__file__).parents[2]
+
+RECIPE = {
+    "description": "a small POD for tests",
+    "family": "pod",
+    "inner_cutoff": 1.0,
+    "cutoff": 5.0,
+    "inverse_degree": 3,
+    "two_body": 6,
+    "three_body": {"radial": 3, "angular": 2},
+    "regularisation": 1e-6,
+    "active_set_cutoff": 0.01,
+    "committee": 4,
+    "domain": {"temperature_k": [300.0, 4000.0], "pressure_gpa": [-1.0, 30.0], "references": ["none"], "licence": "MIT"},
+}
+
+PLAIN = {
+    "description": "a toy",
+    "structure": {"crystal": "licl", "min_width_a": 8.0},
+    "mobile": "Li",
+    "temperatures_k": [1500.0, 1700.0, 1900.0, 2200.0],
+    "reference": {"kind": "ase", "calculator": "tests.campaign.toy_teacher:MoltenSalt"},
+    "seeds": {"relax_steps": 10, "strained": 5, "rattled": 8, "displaced": 4, "contacts": 4},
+    "explore": {"segments": 2, "segment_ps": 0.6, "timestep_fs": 1.0, "look_every_fs": 20.0, "overheat": 1.1},
+    "select": {"frames": 8, "held_out": 4, "per_segment": 6},
+    "production": {
+        "seeds": 1,
+        "production_ps": 4.0,
+        "cell_ps": 0.6,
+        "settle_ps": 0.4,
+        "dump_every_fs": 20.0,
+        "members": 2,
+        "member_ps": 2.0,
+        "probe_ps": 1.5,
+        "teacher_ps": 0.4,
+    },
+    "decide": {"alarms": 1.0, "error_change": 1.0, "factor_300k": 1e9},
+    "budget": {"labels": 100, "rounds": 3},
+}
+
+
+def toy_spec(folder: Path, **changes: object) -> CampaignSpec:
+    """Return the spec; its recipe is written into ``folder``."""
+    recipe = folder / "pod_toy.yaml"
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    return CampaignSpec.parse({**PLAIN, "potential": os.fspath(recipe), **changes})
