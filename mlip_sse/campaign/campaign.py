@@ -132,7 +132,7 @@ class Campaign:
     def _probe(self, learner: Learner) -> dict[str, Any]:
         from mlip_sse.campaign.production import probe
 
-        return probe(self.spec, learner.starts[0], learner.fitted, learner.engine, progress=self._say)
+        return probe(self.spec, learner.fitted, learner.starts[0], learner.engine, say=self._say)
 
     def answer(self) -> dict[str, Any]:
         """Return the answer; production and the teacher check are run where they are missing.
