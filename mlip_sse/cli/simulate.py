@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlip_sse.cli.barrier_table import barrier_table
+from mlip_sse.cli.glass_table import glass_table
 
 if TYPE_CHECKING:
     from mlip_sse.engine import Progress as TaskProgress
@@ -38,14 +39,16 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run a protocol: dynamics, relaxation, barriers of hops; the same command again runs what is missing."""
+    """Run a protocol: dynamics, relaxation, barriers, glasses; the same command again runs what is missing."""
     from mlip_sse.md_protocols import (
         BulkDiffusionSpec,
         DiffusionSpec,
+        MeltQuenchSpec,
         NebVacancySpec,
         load_protocol,
         run,
         run_bulk_diffusion,
+        run_melt_quench,
         run_neb_vacancy,
         run_static,
     )
@@ -61,7 +64,7 @@ def command(
                 moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
             typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
             return
-        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec):
+        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec | MeltQuenchSpec):
             engine = None if workers is None else {"scheduler": "embedded", "cores": workers}
             with _line() as said:
 
@@ -71,6 +74,9 @@ def command(
                 if isinstance(spec, BulkDiffusionSpec):
                     bulk = run_bulk_diffusion(spec, folder, potential=potential, engine=engine, progress=tell)
                     text, is_refused = _json(bulk.to_dict()) if as_json else _bulk_table(bulk), False
+                elif isinstance(spec, MeltQuenchSpec):
+                    glass = run_melt_quench(spec, folder, potential=potential, engine=engine, progress=tell)
+                    text, is_refused = _json(glass.to_dict()) if as_json else glass_table(glass), glass.is_refused
                 else:
                     bands = run_neb_vacancy(spec, folder, potential=potential, engine=engine, progress=tell)
                     text, is_refused = _json(bands.to_dict()) if as_json else barrier_table(bands), bands.is_refused

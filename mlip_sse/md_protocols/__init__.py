@@ -3,6 +3,8 @@
 from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.hop_barrier import HopBarrier
+from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
+from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
 from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
 from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
@@ -19,6 +21,8 @@ __all__ = [
     "DiffusionSpec",
     "EquationOfStateSpec",
     "HopBarrier",
+    "MeltQuenchResult",
+    "MeltQuenchSpec",
     "NebSettings",
     "NebVacancyResult",
     "NebVacancySpec",
@@ -33,6 +37,7 @@ __all__ = [
     "relax_atoms",
     "run",
     "run_bulk_diffusion",
+    "run_melt_quench",
     "run_neb_vacancy",
     "run_static",
 ]

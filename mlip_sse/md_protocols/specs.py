@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_specs import NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
@@ -145,6 +146,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "relax": RelaxSpec,
         "equation_of_state": EquationOfStateSpec,
         "neb_vacancy": NebVacancySpec,
+        "melt_quench": MeltQuenchSpec,
     }
 )
 """The spec of each kind of protocol."""

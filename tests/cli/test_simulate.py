@@ -129,6 +129,29 @@ def test_barriers_are_a_table_with_their_doubts(program, tmp_path, monkeypatch, 
     assert "raise band_steps" in refused.out
 
 
+def test_glasses_are_a_table_and_none_is_exit_code_one(program, tmp_path, monkeypatch, lammps):
+    monkeypatch.chdir(tmp_path)
+    structure = {"prototype": "rocksalt", "species": ["Li", "Cl"], "repeats": [2, 2, 2], "density_g_cm3": [2.07]}
+    data = {"description": "salt", "protocol": "melt_quench", "structure": structure, "potential": "licl_born_mayer"}
+    data |= {"melt_temperature_k": 400.0, "melt_ps": 0.4, "quench_rate_k_ps": 500.0, "anneal_ps": 0.4, "seeds": [1]}
+    data |= {"dump_every_fs": 20.0, "melted_a": 0.01}
+    (tmp_path / "warm.yaml").write_text(yaml.safe_dump(data))
+    outcome = program("simulate", "warm.yaml", "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[1].split()[0] == "1"
+    assert lines[1].endswith("glass.extxyz")
+    assert lines[2].startswith("density ")
+    assert lines[3] == "quenched  at 500 K/ps, 64 atoms"
+    assert all(line.startswith("weak ") for line in lines[4:])
+    found = json.loads(program("simulate", "warm.yaml", "--json").out)
+    assert (found["quality"], found["n_reused"]) == ("weak", 1)
+    (tmp_path / "solid.yaml").write_text(yaml.safe_dump({**data, "melted_a": 2.5}))
+    refused = program("simulate", "solid.yaml")
+    assert refused.code == 1
+    assert "ended in the melt: not_melted" in refused.out
+
+
 def test_a_refused_relaxation_leaves_with_exit_code_one(program, tmp_path, monkeypatch, lammps):
     from ase.build import bulk
     from ase.io import write
