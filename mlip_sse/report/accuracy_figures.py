@@ -1,6 +1,5 @@
 """How good the potential became: errors on held-out frames, parity, and how often its error bounds held."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.report.figure import INK, PALETTE, SYMBOLS, Figure, axes, label
+from mlip_sse.report.figure import INK, PALETTE, SYMBOLS, Figure, axes, element_colours, label
 from mlip_sse.report.round_figures import Round, round_name
 from mlip_sse.report.untrusted import mapping, number, numbers, text
 
 __all__ = ["coverage_plot", "error_history_plot", "parity_plots"]
 
+_ALL, _BEFORE = "all", "new frames, before the fit"
 
-def error_history_plot(rounds: Sequence[Round]) -> Figure | None:
+
+def error_history_plot(rounds: Sequence[Round], mobile: str) -> Figure | None:
     """Draw the force errors on held-out frames over the number of labels, by element."""
     points: dict[str, list[tuple[float, float, str]]] = {}
     for round_ in rounds:
@@ -23,19 +24,20 @@ def error_history_plot(rounds: Sequence[Round]) -> Figure | None:
         rmse = number(mapping(errors.get("force_ev_a")).get("rmse"))
         if n is None or rmse is None:
             continue
-        points.setdefault("all", []).append((n, rmse, round_name(round_)))
+        points.setdefault(_ALL, []).append((n, rmse, round_name(round_)))
         for element, found in list(mapping(errors.get("force_by_element_ev_a")).items())[:12]:
             value = number(mapping(found).get("rmse"))
             if value is not None:
                 points.setdefault(label(element, 3), []).append((n, value, round_name(round_)))
         prior = number(mapping(mapping(round_.get("prior_errors")).get("force_ev_a")).get("rmse"))
         if prior is not None:
-            points.setdefault("new frames, before the fit", []).append((n, prior, round_name(round_)))
+            points.setdefault(_BEFORE, []).append((n, prior, round_name(round_)))
     if not points:
         return None
     traces: list[dict[str, Any]] = []
+    colours = element_colours((who for who in points if who not in (_ALL, _BEFORE)), mobile)
     for at, (who, row) in enumerate(points.items()):
-        before = who.startswith("new frames")
+        before = who == _BEFORE
         traces.append(
             {
                 "type": "scatter",
@@ -46,13 +48,13 @@ def error_history_plot(rounds: Sequence[Round]) -> Figure | None:
                 "customdata": [p[2] for p in row],
                 "marker": {"symbol": "circle-open" if before else SYMBOLS[at % 7], "size": 8},
                 "line": {
-                    "width": 3 if who == "all" else 1.5,
-                    "color": INK if who in ("all",) or before else PALETTE[(at - 1) % 7],
+                    "width": 3 if who == _ALL else 1.5,
+                    "color": colours.get(who, INK),
                 },
                 "hovertemplate": "round %{customdata}, %{x} labels: %{y:.3g} meV/Å",
             }
         )
-    last = points["all"][-1] if "all" in points else (0.0, math.nan, "?")
+    last = points[_ALL][-1]
     return Figure(
         "errors",
         "Root mean square error of force components on frames that never train, by element. Open circles: the frames "
@@ -66,10 +68,12 @@ def error_history_plot(rounds: Sequence[Round]) -> Figure | None:
     )
 
 
-def parity_plots(round_: Round) -> list[Figure]:
+def parity_plots(round_: Round, mobile: str) -> list[Figure]:
     """Draw predicted over reference force components, a plot for each element."""
     plots = []
-    for at, (element, pairs) in enumerate(list(mapping(round_.get("parity")).items())[:8]):
+    found = list(mapping(round_.get("parity")).items())[:8]
+    colours = element_colours((text(element, 3) for element, _ in found), mobile)
+    for element, pairs in found:
         symbol = text(element, 3)
         reference, predicted = (numbers(mapping(pairs).get(key)) for key in ("reference", "predicted"))
         n = min(len(reference), len(predicted))
@@ -77,11 +81,11 @@ def parity_plots(round_: Round) -> list[Figure]:
         x, y = reference[:n][good], predicted[:n][good]
         if not x.size or not symbol.isalpha():
             continue
-        plots.append(_parity(symbol, at, x, y))
+        plots.append(_parity(symbol, colours[symbol], x, y))
     return plots
 
 
-def _parity(symbol: str, at: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> Figure:
+def _parity(symbol: str, colour: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> Figure:
     ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
     rmse = 1000 * float(np.sqrt(np.mean((x - y) ** 2)))
     layout = axes("reference (eV/Å)", "potential (eV/Å)")
@@ -104,7 +108,7 @@ def _parity(symbol: str, at: int, x: NDArray[np.float64], y: NDArray[np.float64]
                 "mode": "markers",
                 "x": x,
                 "y": y,
-                "marker": {"color": PALETTE[at % 7], "size": 5, "opacity": 0.55},
+                "marker": {"color": colour, "size": 5, "opacity": 0.55},
                 "hovertemplate": "%{x:.3f} → %{y:.3f} eV/Å<extra></extra>",
             },
         ],

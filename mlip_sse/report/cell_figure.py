@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.report.figure import INK, PALETTE, Figure
+from mlip_sse.report.figure import INK, Figure, element_colours
 from mlip_sse.report.production import Cell, Density
 
 __all__ = ["cell_plot"]
@@ -35,8 +35,9 @@ def cell_plot(cell: Cell, density: Density | None, mobile: str) -> Figure:
         Their symbol.
     """
     traces = [_edges(cell.vectors), _bonds(cell, mobile)]
-    traces += [_atoms(cell, symbol, at) for at, symbol in enumerate(_ordered(cell, mobile))]
-    counts = {symbol: cell.symbols.count(symbol) for symbol in _ordered(cell, mobile)}
+    colours = element_colours(cell.symbols, mobile)
+    traces += [_atoms(cell, symbol, colour) for symbol, colour in colours.items()]
+    counts = {symbol: cell.symbols.count(symbol) for symbol in colours}
     sides = " × ".join(f"{length:.2f}" for length in np.linalg.norm(cell.vectors, axis=1))
     caption = f"{len(cell.symbols)} atoms, {sides} Å ({cell.source}). Drag to turn, pinch or scroll to zoom."
     words = f"Three-dimensional view of the cell, {sides} Å, with {', '.join(f'{n} {s}' for s, n in counts.items())}."
@@ -58,7 +59,7 @@ def cell_plot(cell: Cell, density: Density | None, mobile: str) -> Figure:
                 "yaxis": hidden,
                 "zaxis": hidden,
                 "aspectmode": "data",
-                "camera": {"eye": {"x": 1.25, "y": 1.05, "z": 0.65}, "projection": {"type": "orthographic"}},
+                "camera": {"eye": {"x": 1.0, "y": 0.8, "z": 0.5}, "projection": {"type": "orthographic"}},
             },
             "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
@@ -68,11 +69,7 @@ def cell_plot(cell: Cell, density: Density | None, mobile: str) -> Figure:
     )
 
 
-def _ordered(cell: Cell, mobile: str) -> list[str]:
-    return sorted(set(cell.symbols), key=lambda symbol: (symbol != mobile, symbol))
-
-
-def _atoms(cell: Cell, symbol: str, at: int) -> dict[str, Any]:
+def _atoms(cell: Cell, symbol: str, colour: str) -> dict[str, Any]:
     from ase.data import atomic_numbers, covalent_radii
 
     mine = np.array([one == symbol for one in cell.symbols])
@@ -86,7 +83,7 @@ def _atoms(cell: Cell, symbol: str, at: int) -> dict[str, Any]:
         "z": z,
         "marker": {
             "size": float(np.clip(9.0 * covalent_radii[atomic_numbers[symbol]], 5, 14)),
-            "color": PALETTE[at % len(PALETTE)],
+            "color": colour,
             "line": {"color": "white", "width": 1},
             "opacity": 1.0,
         },

@@ -5,7 +5,7 @@ Names that come from a folder go through `label`: plotly reads a little HTML in 
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,18 @@ from mlip_sse.analysis.transport.display.plots import CHARGE_COLOUR, COLOURS
 from mlip_sse.report.markup import Markup, table, tag
 from mlip_sse.report.untrusted import text
 
-__all__ = ["INK", "PALETTE", "SYMBOLS", "Figure", "axes", "bar_marker", "embedded_json", "label", "shown"]
+__all__ = [
+    "INK",
+    "PALETTE",
+    "SYMBOLS",
+    "Figure",
+    "axes",
+    "bar_marker",
+    "element_colours",
+    "embedded_json",
+    "label",
+    "shown",
+]
 
 PALETTE = (COLOURS[0], CHARGE_COLOUR, COLOURS[1], COLOURS[2], COLOURS[3], COLOURS[4], "#5B5B5B")
 """Okabe and Ito's colours, which stay apart for colour-blind readers; the darkest first."""
@@ -82,6 +93,12 @@ def axes(x_title: str, y_title: str, *, log_x: bool = False, log_y: bool = False
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
     }
+
+
+def element_colours(elements: Iterable[str], mobile: str) -> dict[str, str]:
+    """Return the colour of each element, the same in all plots of a page: the mobile ion's is the first."""
+    ordered = sorted(set(elements), key=lambda symbol: (symbol != mobile, symbol))
+    return {symbol: PALETTE[at % len(PALETTE)] for at, symbol in enumerate(ordered)}
 
 
 def bar_marker(colour: str, shape: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import package_version
 from mlip_sse.report.answer_section import answer_section, headline, transport_section
@@ -95,7 +97,8 @@ def page_html(
     live_state
         Makes the page that is served while the campaign runs, which asks its own server for a newer state.
     """
-    sections, figures = _sections(record, production, linked)
+    with np.errstate(all="ignore"):  # what a damaged file holds may overflow; the page then shows nothing there
+        sections, figures = _sections(record, production, linked)
     own = [_resource("page.js")] if live_state is None else [_resource("page.js"), _resource("watch.js")]
     scripts = [_plotly(), *own]
     data = {figure.place: {"data": figure.data, "layout": figure.layout} for figure in figures}

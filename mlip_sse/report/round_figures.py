@@ -18,6 +18,7 @@ _PATTERNS = ("", "/", "\\", ".", "x")
 _N_BINS = 40
 _MOST_HISTOGRAMS = 12
 _MOST_ROWS = 300
+_SHORTEST_PS = 1e-3
 
 
 def round_name(round_: Round) -> str:
@@ -122,7 +123,7 @@ def segment_plot(rounds: Sequence[Round]) -> Figure | None:
             "mode": "markers",
             "name": kind,
             "x": [row[0] for row in found[kind]],
-            "y": [row[1] for row in found[kind]],
+            "y": [max(row[1], _SHORTEST_PS) for row in found[kind]],
             "customdata": [[row[2], row[3], row[4]] for row in found[kind]],
             "marker": {
                 "color": PALETTE[at % 7],
@@ -135,14 +136,13 @@ def segment_plot(rounds: Sequence[Round]) -> Figure | None:
         }
         for at, kind in enumerate(kinds)
     ]
-    layout = axes("round", "reached (ps)")
+    layout = axes("round", "reached (ps)", log_y=True)
     layout["xaxis"] |= {
         "tickmode": "array",
         "tickvals": list(range(len(rounds))),
         "ticktext": [round_name(r) for r in rounds],
     }
     layout["xaxis"]["range"] = [-0.5, len(rounds) - 0.5]
-    layout["yaxis"]["rangemode"] = "tozero"
     counts = ", ".join(f"{kind} {len(found[kind])}" for kind in kinds)
     rows = [(row[4], f"{row[1]:.3g}", f"{row[2]:.3g}", kind, row[3]) for kind in kinds for row in found[kind]]
     return Figure(

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mlip_sse.report.accuracy_figures import coverage_plot, error_history_plot, parity_plots
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import Figure, shown
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
 from mlip_sse.report.round_figures import STAGES, cost_plot, histogram_plot, label_plot, segment_plot
-from mlip_sse.report.untrusted import items, mapping, number, text, texts
+from mlip_sse.report.untrusted import items, mapping, number, numbers, text, texts
 
 __all__ = ["rounds_section"]
 
@@ -25,7 +27,7 @@ def rounds_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
     figures = [
         label_plot(rounds),
         cost_plot(rounds),
-        error_history_plot(rounds),
+        error_history_plot(rounds, record.mobile),
         segment_plot(rounds),
         histogram_plot(
             rounds,
@@ -44,7 +46,7 @@ def rounds_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
         coverage_plot(rounds, promised),
     ]
     drawn = [figure for figure in figures if figure is not None]
-    parity = parity_plots(next((r for r in reversed(rounds) if mapping(r.get("parity"))), {}))
+    parity = parity_plots(next((r for r in reversed(rounds) if mapping(r.get("parity"))), {}), record.mobile)
     parts = [
         tag("h2", "How it was learnt"),
         _table(record),
@@ -79,7 +81,7 @@ def _row(round_: Mapping[str, Any]) -> tuple[str, ...]:
     labels = mapping(round_.get("labels"))
     runs = [mapping(one) for one in items(round_.get("exploration"))]
     rmse = number(mapping(mapping(round_.get("errors")).get("force_ev_a")).get("rmse"))
-    alarm = number(round_.get("alarm_share"))
+    alarm = _alarm_share(round_)
     seconds = sum(number(mapping(round_.get("wall_s")).get(stage)) or 0.0 for stage in STAGES)
 
     def whole(key: str) -> str:
@@ -99,6 +101,17 @@ def _row(round_: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _alarm_share(round_: Mapping[str, Any]) -> float | None:
+    """Return the share of looks whose grade was above the alarm, counted where the round does not say it."""
+    said = number(round_.get("alarm_share"))
+    if said is not None:
+        return said
+    runs = items(round_.get("exploration"))
+    excesses = [numbers(mapping(mapping(one).get("looks")).get("excess")) for one in runs]
+    found = np.concatenate(excesses) if excesses else np.empty(0)
+    return float((found > 1.0).mean()) if found.size else None
+
+
 def _criteria(record: CampaignRecord) -> Markup | None:
     decided = next((r for r in reversed(record.rounds) if mapping(r.get("decision"))), None)
     if decided is None:
@@ -110,9 +123,10 @@ def _criteria(record: CampaignRecord) -> Markup | None:
         met = found.get("met") is True
         state = badge("holds", "good") if met else badge("missing", "weak")
         rows.append((text(found.get("name"), 80), state, text(found.get("found")), text(found.get("wanted"))))
-    ended = "Learning stopped by itself." if decision.get("stop") is True else "Learning had not reached its end."
-    if decision.get("stop") is not True and decision.get("end") is True:
-        ended = "Learning was ended by its budget, not by its criteria."
+    ended = "Learning stopped by itself."
+    if decision.get("stop") is not True:
+        by_budget = decision.get("end") is True or record.answer is not None
+        ended = "Learning was ended by its budget, not by its criteria." if by_budget else "Learning goes on."
     return joined(
         [
             tag("h3", f"When it stops: after round {text(decided.get('number'), 6)}"),

@@ -16,6 +16,9 @@ from mlip_sse.analysis.results import Interval
 
 __all__ = ["interval", "items", "mapping", "number", "numbers", "text", "texts"]
 
+_LARGEST = 1e60
+"""Beyond this nothing is a measurement, and squares would overflow."""
+
 _MOST_ITEMS = 5000
 _MOST_NUMBERS = 200_000
 _MOST_CHARACTERS = 600
@@ -32,14 +35,14 @@ def items(thing: Any) -> list[Any]:
 
 
 def number(thing: Any) -> float | None:
-    """Return a finite number, None where it is something else."""
+    """Return a finite number of a size that can be meant, None where it is something else."""
     if isinstance(thing, bool) or not isinstance(thing, int | float):
         return None
     try:
         found = float(thing)
     except OverflowError:
         return None
-    return found if math.isfinite(found) else None
+    return found if abs(found) < _LARGEST else None
 
 
 def numbers(thing: Any) -> NDArray[np.float64]:

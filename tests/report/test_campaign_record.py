@@ -139,6 +139,7 @@ def test_the_state_changes_with_a_round_and_with_nothing_else(campaign):
         ("3", None),
         (math.nan, None),
         (math.inf, None),
+        (1e200, None),
         (10**400, None),
         (None, None),
     ],
