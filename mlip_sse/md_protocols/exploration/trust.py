@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["GRADE_BOUNDS", "MAX_EXCESS", "Judge", "Trust", "judge_of", "untrusted"]
 
 GRADE_BOUNDS = "grade_bounds"
-"""The key of a card's uncertainty that holds bounds calibrated on the grade alone (`grade_indicators`), by `ForceBounds.to_dict`."""
+"""The key of a card's uncertainty that holds bounds on the grade alone (`grade_indicators`), `ForceBounds.to_dict`."""
 
 MAX_EXCESS = 30.0
 """A segment ends beyond this many times the grade that calls for a label, whatever the bound says."""
