@@ -1,4 +1,7 @@
-"""The spec of a campaign: a material, a reference, a question, and how far to go for the answer."""
+"""The spec of a campaign: a material, a reference, a question, and how far to go for the answer.
+
+What all questions share is in `LearningSpec`; each question has a spec of its own, under its name in `CAMPAIGNS`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 from pydantic import Field, model_validator
 
 from mlip_sse.errors import SpecError
+from mlip_sse.md_protocols.neb_specs import BandSpec
 from mlip_sse.references.specs import AseSpec, ChgnetSpec, Cp2kSpec, EspressoSpec, GpawSpec, VaspSpec
 from mlip_sse.specs import EntrySpec, Spec, load_spec
 
@@ -16,10 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAMPAIGNS",
+    "BarrierCampaignSpec",
+    "BarrierDecisionSpec",
     "BudgetSpec",
     "CampaignSpec",
     "DecisionSpec",
     "ExplorationSpec",
+    "LearningSpec",
     "MaterialSpec",
     "ProductionSpec",
     "SeedsSpec",
@@ -79,17 +86,28 @@ class SeedsSpec(Spec):
         return self.strained + self.rattled + self.displaced + self.contacts
 
 
-class ExplorationSpec(Spec):
+class RunsSpec(Spec):
     """Dynamics with the potential as it is, stopped where it stops being trusted."""
 
     segments: int = Field(4, ge=1, le=100, description="runs in a round, each with other random numbers")
     segment_ps: float = Field(6.0, gt=0, le=1000, description="length of each in ps")
-    overheat: float = Field(1.2, ge=1, le=2, description="the ramps end at this times the highest temperature")
     timestep_fs: float = Field(2.0, gt=0, le=10, description="MD time step in fs")
     look_every_fs: float = Field(40.0, gt=0, description="time between two looks at the grade in fs")
     stop_error_ev_a: float = Field(
         1.0, gt=0, description="a run ends where a force may be off by more than this in eV/Å, nine atoms in ten"
     )
+
+
+class ExplorationSpec(RunsSpec):
+    """Runs that go hotter than the answer."""
+
+    overheat: float = Field(1.2, ge=1, le=2, description="the ramps end at this times the highest temperature")
+
+
+class ModerateExplorationSpec(RunsSpec):
+    """Runs warm enough to show how ions and lattice give way."""
+
+    top_k: Temperature = Field(600.0, description="the ramps end at this temperature in K")
 
 
 class SelectionSpec(Spec):
@@ -108,7 +126,21 @@ class DecisionSpec(Spec):
     rounds: int = Field(2, ge=2, le=10, description="rounds over which nothing may move")
     error_change: float = Field(0.1, gt=0, le=1, description="largest relative change of the held-out force error")
     alarms: float = Field(0.02, ge=0, le=1, description="largest share of looks above the alarm")
+
+
+class ConductivityDecisionSpec(DecisionSpec):
+    """When a conductivity stands."""
+
     factor_300k: float = Field(3.0, gt=1, description="the interval of sigma(300 K) must lie within this factor")
+
+
+class BarrierDecisionSpec(DecisionSpec):
+    """When barriers stand."""
+
+    tolerance_ev: float = Field(
+        0.02, gt=0, le=1, description="barriers may move by this, and be off the reference's energies by this, in eV"
+    )
+    within_ev: float = Field(0.06, gt=0, le=1, description="the interval of each must lie within this of it, in eV")
 
 
 class ProductionSpec(Spec):
@@ -135,43 +167,37 @@ class BudgetSpec(Spec):
     hours: float = Field(24.0, gt=0, le=10000, description="wall time of learning, over all calls, in hours")
 
 
-class CampaignSpec(EntrySpec):
-    """Learn a potential for a material until its conductivity and activation energy stand."""
+class LearningSpec(EntrySpec):
+    """What every campaign says: what it is about, what labels, how it explores, when it ends."""
 
-    question: Literal["conductivity"] = Field("conductivity", description="sigma(300 K), Ea and D(T)")
+    question: str
     structure: MaterialSpec = Field(
         description="what it is about: a crystal of the package or a file",
         examples=[{"crystal": "li6ps5cl", "min_width_a": 9.0}],
     )
     mobile: Symbol = Field("Li", description="the ion that moves")
-    temperatures_k: tuple[Temperature, ...] = Field(
-        min_length=4, description="temperatures of the answer in K", examples=[[600.0, 700.0, 800.0, 900.0]]
-    )
     reference: AnyReference = Field(
         default_factory=lambda: ChgnetSpec(), description="what labels: chgnet is a surrogate, not DFT"
     )
     potential: str = Field("pod_campaign", description="the recipe that is fitted, of family pod")
-    final: str | None = Field(
-        None,
-        description="a recipe fitted to all labels at the end instead, of nequip or allegro",
-        examples=["my_nequip"],
-    )
     seeds: SeedsSpec = Field(default_factory=SeedsSpec, description="the first labelled frames")
-    explore: ExplorationSpec = Field(default_factory=ExplorationSpec, description="dynamics that finds new frames")
+    explore: RunsSpec
     select: SelectionSpec = Field(default_factory=SelectionSpec, description="which of them are labelled")
-    decide: DecisionSpec = Field(default_factory=DecisionSpec, description="when the answer stands")
-    production: ProductionSpec = Field(default_factory=ProductionSpec, description="dynamics for the answer")
+    decide: DecisionSpec
     budget: BudgetSpec = Field(default_factory=BudgetSpec, description="where it ends without an answer")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="all random numbers follow from it")
 
+    @property
+    def least_labels(self) -> int:
+        """Labels of the seeds and of one round."""
+        return self.structure.orderings * self.seeds.n_frames + self.select.frames + self.select.held_out
+
     @model_validator(mode="after")
     def _enough(self) -> Self:
-        if len(set(self.temperatures_k)) != len(self.temperatures_k):
-            raise ValueError("temperatures_k: found a value twice, expected each once")
-        wanted = self.structure.orderings * self.seeds.n_frames + self.select.frames + self.select.held_out
-        if self.budget.labels < wanted:
+        if self.budget.labels < self.least_labels:
             raise ValueError(
-                f"budget.labels: found {self.budget.labels}, expected at least {wanted}, for the seeds and one round"
+                f"budget.labels: found {self.budget.labels}, expected at least {self.least_labels}, for the seeds and "
+                "one round"
             )
         return self
 
@@ -182,21 +208,82 @@ class CampaignSpec(EntrySpec):
             return self
         return self.model_copy(update={"structure": self.structure.model_copy(update={"file": str(folder / file)})})
 
-    @property
-    def hottest_k(self) -> float:
-        """The highest temperature that exploration reaches."""
-        return max(self.temperatures_k) * self.explore.overheat
-
     def identity(self) -> dict[str, Any]:
         """Return what decides the campaign's numbers: everything but the words."""
         return self.model_dump(mode="json", exclude={"description"})
 
 
-CAMPAIGNS: Mapping[str, type[Spec]] = MappingProxyType({"conductivity": CampaignSpec})
+class CampaignSpec(LearningSpec):
+    """Learn a potential for a material until its conductivity and activation energy stand."""
+
+    question: Literal["conductivity"] = Field("conductivity", description="sigma(300 K), Ea and D(T)")
+    temperatures_k: tuple[Temperature, ...] = Field(
+        min_length=4, description="temperatures of the answer in K", examples=[[600.0, 700.0, 800.0, 900.0]]
+    )
+    final: str | None = Field(
+        None,
+        description="a recipe fitted to all labels at the end instead, of nequip or allegro",
+        examples=["my_nequip"],
+    )
+    explore: ExplorationSpec = Field(default_factory=ExplorationSpec, description="dynamics that finds new frames")
+    decide: ConductivityDecisionSpec = Field(
+        default_factory=ConductivityDecisionSpec, description="when the answer stands"
+    )
+    production: ProductionSpec = Field(default_factory=ProductionSpec, description="dynamics for the answer")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.temperatures_k)) != len(self.temperatures_k):
+            raise ValueError("temperatures_k: found a value twice, expected each once")
+        return self
+
+    @property
+    def hottest_k(self) -> float:
+        """The highest temperature that exploration reaches."""
+        return max(self.temperatures_k) * self.explore.overheat
+
+
+class BarrierCampaignSpec(LearningSpec):
+    """Learn a potential for a crystal until the barriers of its vacancy hops stand."""
+
+    question: Literal["barrier"] = Field("barrier", description="barriers of all symmetry-distinct vacancy hops")
+    structure: MaterialSpec = Field(
+        description="a crystal of the package or a file, without disorder; min_width_a: of the cell with the vacancy",
+        examples=[{"crystal": "li3ocl", "min_width_a": 7.5}],
+    )
+    seeds: SeedsSpec = Field(
+        default_factory=lambda: SeedsSpec(strained=7, rattled=8, displaced=8, contacts=4),
+        description="the first labelled frames, as many of the crystal and of each cell with a vacancy",
+    )
+    explore: ModerateExplorationSpec = Field(
+        default_factory=ModerateExplorationSpec, description="dynamics that finds new frames"
+    )
+    select: SelectionSpec = Field(
+        default_factory=lambda: SelectionSpec(frames=16, held_out=6, per_segment=6),
+        description="which of them are labelled, images of the bands among them",
+    )
+    bands: BandSpec = Field(default_factory=BandSpec, description="the elastic bands")
+    decide: BarrierDecisionSpec = Field(default_factory=BarrierDecisionSpec, description="when the answer stands")
+
+    @model_validator(mode="after")
+    def _one_arrangement(self) -> Self:
+        if self.structure.orderings != 1:
+            raise ValueError(
+                f"structure.orderings: found {self.structure.orderings}, expected 1: hops are those of one arrangement"
+            )
+        return self
+
+    @property
+    def least_labels(self) -> int:
+        """Labels of the seeds, of the crystal and one cell with a vacancy, and of one round."""
+        return self.seeds.n_frames + self.bands.n_images + super().least_labels
+
+
+CAMPAIGNS: Mapping[str, type[Spec]] = MappingProxyType({"conductivity": CampaignSpec, "barrier": BarrierCampaignSpec})
 """The spec of each question."""
 
 
-def load_campaign(name_or_path: str | Path) -> CampaignSpec:
+def load_campaign(name_or_path: str | Path) -> LearningSpec:
     """Load a campaign's spec from `md_protocols/campaigns/` or from a file.
 
     Raises
@@ -210,6 +297,6 @@ def load_campaign(name_or_path: str | Path) -> CampaignSpec:
 
     path = resolve("md_protocols/campaigns", name_or_path)
     spec = load_spec(path, "campaign")
-    if not isinstance(spec, CampaignSpec):
+    if not isinstance(spec, LearningSpec):
         raise SpecError(f"{path}: found a {type(spec).__name__}, expected a campaign")
     return spec.beside(path.parent)

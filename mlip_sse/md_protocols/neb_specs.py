@@ -7,13 +7,12 @@ from pydantic import Field, model_validator
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec
 from mlip_sse.specs import Spec
 
-__all__ = ["NebSettings", "NebVacancySpec"]
+__all__ = ["BandSpec", "NebSettings", "NebVacancySpec"]
 
 
-class NebSettings(Spec):
-    """How hops are found and bands are converged."""
+class BandSpec(Spec):
+    """Which hops there are and how well bands are converged."""
 
-    mobile: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")] = Field("Li", description="the element that hops")
     max_distance_a: float | None = Field(
         None, gt=0, le=20, description="longest hop in Å; 1.5 times the shortest if not given", examples=[4.5]
     )
@@ -21,7 +20,6 @@ class NebSettings(Spec):
     cell: Literal["free", "isotropic", "fixed"] = Field(
         "free", description="what of the crystal's cell relaxes before: all, the volume alone, or nothing"
     )
-    min_width_a: float = Field(10.0, gt=0, le=100, description="least width of the cell with the vacancy in Å")
     n_images: int = Field(5, ge=1, le=51, description="images between the ends; odd, so that one can be in the middle")
     fmax: float = Field(0.01, gt=0, le=1, description="largest force on an atom left in crystal and ends, in eV/Å")
     band_fmax: float = Field(0.02, gt=0, le=1, description="largest force on an atom left in the band, in eV/Å")
@@ -35,6 +33,13 @@ class NebSettings(Spec):
         if self.n_images % 2 == 0:
             raise ValueError(f"n_images: found {self.n_images}, expected an odd number")
         return self
+
+
+class NebSettings(BandSpec):
+    """How hops are found and bands are converged."""
+
+    mobile: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")] = Field("Li", description="the element that hops")
+    min_width_a: float = Field(10.0, gt=0, le=100, description="least width of the cell with the vacancy in Å")
 
 
 class NebVacancySpec(ProtocolSpec, NebSettings):
