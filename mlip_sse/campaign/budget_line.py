@@ -1,15 +1,10 @@
 """A line with all its errors: of the runs' own statistics, between runs, and between the members of a committee.
 
-For any θ = c₀ a + c₁ b of a line ln D = a + b/(k_B T):
-
-- statistics and seeds: variance V and degrees of freedom f of the potential's own runs, pooled over replicas
-- committee: each member k has a line of its own through its runs, so that its errors at all temperatures go together;
-  θ_k varies by M = Σ (θ_k − θ̄)²/(n − 1), of which U = mean of var(θ_k) is the noise of the members' own short runs:
-  S = max(M − U, 0)
-
-The total is V + S with Student's t of (V + S)²/(V²/f + S M/(n − 1)) degrees of freedom. By Monte Carlo its 95 %
-intervals cover 0.93 to 0.97 with three to six members, and 0.89 in the worst case: three members whose own noise U is
-four times V and no more than S.
+For any θ = c₀ a + c₁ b of a line ln D = a + b/(k_B T) the potential's own runs, pooled over replicas, give a variance V
+with f degrees of freedom, statistics and seeds together; the committee gives S out of a mean square M of n members
+(`committee`). The total is V + S with Student's t of (V + S)²/(V²/f + S M/(n − 1)) degrees of freedom. By Monte Carlo
+the 95 % intervals cover 0.93 to 0.97 with three to six members, and 0.89 in the worst case: three members whose own
+noise is four times V and no more than S.
 """
 
 import math
@@ -24,20 +19,17 @@ from mlip_sse.analysis.results import Estimate, Interval
 from mlip_sse.analysis.transport.temperature.arrhenius import ROOM_TEMPERATURE_K, ArrheniusFit
 from mlip_sse.analysis.transport.temperature.arrhenius_points import Quantity
 from mlip_sse.analysis.transport.temperature.pooling import PooledReplicas, pool_over_temperatures
-from mlip_sse.analysis.transport.temperature.weighted_line import WeightedLine
+from mlip_sse.campaign.committee import Committee, CommitteeSpread
 from mlip_sse.errors import InputError
 from mlip_sse.units import BOLTZMANN_EV_PER_K
 
 __all__ = [
     "BudgetLine",
     "Budgeted",
-    "CommitteeSpread",
     "Errors",
     "at_temperature",
     "budgeted",
     "points_of",
-    "spread_at",
-    "spread_of",
     "widened",
     "within_one",
 ]
@@ -73,46 +65,6 @@ class Budgeted:
     errors: Errors
 
 
-@dataclass(frozen=True)
-class CommitteeSpread:
-    """The committee's share in one quantity.
-
-    Parameters
-    ----------
-    variance
-        S, at least 0.
-    mean_square
-        M, the variance over the members as found.
-    dof
-        Degrees of freedom of M.
-    """
-
-    variance: float
-    mean_square: float
-    dof: int
-
-
-def spread_of(values: NDArray[np.float64], variances: NDArray[np.float64]) -> CommitteeSpread | None:
-    """Return the spread of a committee beyond its members' own noise; None for fewer than two members.
-
-    Parameters
-    ----------
-    values : (n_members,) θ_k
-    variances : (n_members,) of each by its own runs
-    """
-    n_members = len(values)
-    if n_members < 2:
-        return None
-    found = float(np.var(values, ddof=1))
-    return CommitteeSpread(max(found - float(np.mean(variances)), 0.0), found, n_members - 1)
-
-
-def spread_at(members: Sequence[WeightedLine], contrast: NDArray[np.float64]) -> CommitteeSpread | None:
-    """Return the committee's share in c₀ a + c₁ b."""
-    lines = [member.predict(contrast) for member in members]
-    return spread_of(np.array([float(v) for v, _, _ in lines]), np.array([float(e) ** 2 for _, e, _ in lines]))
-
-
 @dataclass(frozen=True, eq=False)
 class BudgetLine:
     """The line of ln D or ln(σT), what its points know of themselves, and the lines of the members.
@@ -123,15 +75,15 @@ class BudgetLine:
         Through the points.
     points
         The runs behind each, by rising temperature as the fit has them.
-    members
-        The line of each member of the committee.
+    committee
+        How its members differ.
     confidence
         Of all intervals.
     """
 
     fit: ArrheniusFit
     points: Sequence[Sequence[Estimate]]
-    members: Sequence[WeightedLine]
+    committee: Committee
     confidence: float
 
     def parts(self, contrast: NDArray[np.float64]) -> tuple[float, float, float, float, CommitteeSpread | None]:
@@ -142,7 +94,7 @@ class BudgetLine:
         value, error, dof = (float(each) for each in line.predict(contrast))
         own = np.array(_within(self.points))[self.fit.used]
         statistics = float(np.einsum("i,in->n", contrast, line.influence) ** 2 @ own)
-        return value, error**2, dof, statistics, spread_at(self.members, contrast)
+        return value, error**2, dof, statistics, self.committee.spread_at(contrast)
 
     def budgeted(self, contrast: NDArray[np.float64], *, logarithm: bool, shift: float = 0.0) -> Budgeted:
         """Return a contrast, or the exponential of it and of a shift, with everything in its interval."""
@@ -159,7 +111,11 @@ class BudgetLine:
         return self.budgeted(at_temperature(ROOM_TEMPERATURE_K), logarithm=True, shift=shift)
 
     def _method(self, spread: CommitteeSpread | None) -> str:
-        return self.fit.method if spread is None else f"{self.fit.method}, committee of {spread.dof + 1} added"
+        return (
+            self.fit.method
+            if spread is None
+            else f"{self.fit.method}, committee of {spread.dof + 1} with {self.committee.form} added"
+        )
 
 
 def at_temperature(temperature_k: float) -> NDArray[np.float64]:

@@ -16,19 +16,17 @@ from mlip_sse.analysis.results import Estimate, Interval, Verdict, to_plain
 from mlip_sse.analysis.transport.temperature.arrhenius import fit_arrhenius
 from mlip_sse.analysis.transport.temperature.arrhenius_points import observe
 from mlip_sse.analysis.transport.temperature.pooling import PooledReplicas, pool_over_temperatures
-from mlip_sse.analysis.transport.temperature.weighted_line import WeightedLine, fit_weighted_line
 from mlip_sse.campaign.budget_line import (
     Budgeted,
     BudgetLine,
     Errors,
     at_temperature,
     points_of,
-    spread_at,
     widened,
     within_one,
 )
+from mlip_sse.campaign.committee import Committee, committee_of
 from mlip_sse.campaign.room_temperature import conductivities_of, conductivity_300k, haven_ratio
-from mlip_sse.units import BOLTZMANN_EV_PER_K
 
 __all__ = ["ErrorBudget", "TemperatureBudget", "budget_of"]
 
@@ -106,15 +104,15 @@ def budget_of(
         Of all intervals.
     """
     groups = _by_temperature(rows)
-    members, verdict = _member_lines(member_rows)
+    committee, verdict = _committee(member_rows, _between_runs(groups))
     verdict = _with_refused(verdict, rows)
-    temperatures = _temperatures(rows, groups, members, confidence)
+    temperatures = _temperatures(rows, groups, committee, confidence)
     usable = [(kelvin, [e for row in group if (e := row.diffusivity)]) for kelvin, group in groups]
     if len(usable) < 2:
         found = f"found {len(usable)} temperature{'s' * (len(usable) != 1)} with a diffusivity"
         return ErrorBudget(temperatures, verdict=verdict.refuse(f"{found}, expected two for an activation energy"))
     kelvins, points = points_of(usable)
-    line = BudgetLine(fit_arrhenius(kelvins, points, confidence=confidence), points, members, confidence)
+    line = BudgetLine(fit_arrhenius(kelvins, points, confidence=confidence), points, committee, confidence)
     for reason in line.fit.verdict.reasons:
         verdict = verdict.weaken(f"ln D: {reason}")
     if line.fit.line is None:
@@ -165,9 +163,15 @@ def _by_temperature(rows: Sequence[Measurement]) -> list[tuple[float, list[Measu
     return sorted(groups.items())
 
 
-def _member_lines(member_rows: Sequence[Sequence[Measurement]]) -> tuple[list[WeightedLine], Verdict]:
-    """Return the line of each member through its own runs, and what became of runs that gave none."""
-    lines, verdict = [], Verdict()
+def _between_runs(groups: Sequence[tuple[float, list[Measurement]]]) -> float:
+    """Return by how much ln D varies between runs beyond their own errors, as a variance."""
+    estimates = [[e for row in group if (e := row.diffusivity)] for _, group in groups]
+    return max((pool.between_log_sd for pool in pool_over_temperatures(estimates)), default=0.0) ** 2
+
+
+def _committee(member_rows: Sequence[Sequence[Measurement]], between: float) -> tuple[Committee, Verdict]:
+    """Return how members differ, their noise as large as that between runs, and what became of runs that gave none."""
+    members, verdict = [], Verdict()
     for number, rows in enumerate(member_rows):
         for row in rows:
             if row.refused:
@@ -177,13 +181,17 @@ def _member_lines(member_rows: Sequence[Sequence[Measurement]]) -> tuple[list[We
         if len(groups) < 2:
             verdict = verdict.weaken(f"committee member {number}: found {len(groups)} temperatures, expected two")
             continue
-        kelvins, points = zip(*[(kelvin, row.diffusivity) for kelvin, group in groups for row in group], strict=True)
-        seen = observe(kelvins, list(points))
-        x = 1.0 / (BOLTZMANN_EV_PER_K * seen.temperatures_k)
-        lines.append(fit_weighted_line(x, seen.log_values, seen.variances, seen.dof))
-    if len(member_rows) and len(lines) < 2:
-        verdict = verdict.weaken(f"what the labels leave open is not in the errors: {len(lines)} committee members ran")
-    return lines, verdict
+        found = {}
+        for kelvin, group in groups:
+            seen = observe([kelvin] * len(group), [row.diffusivity for row in group if row.diffusivity])
+            weights = 1.0 / ((0.0 if seen.variances is None else seen.variances) + between)
+            found[kelvin] = (float(weights @ seen.log_values / weights.sum()), float(1.0 / weights.sum()))
+        members.append(found)
+    if len(member_rows) and len(members) < 2:
+        verdict = verdict.weaken(
+            f"what the labels leave open is not in the errors: {len(members)} committee members ran"
+        )
+    return committee_of(members), verdict
 
 
 def _with_refused(verdict: Verdict, rows: Sequence[Measurement]) -> Verdict:
@@ -197,7 +205,7 @@ def _with_refused(verdict: Verdict, rows: Sequence[Measurement]) -> Verdict:
 def _temperatures(
     rows: Sequence[Measurement],
     groups: Sequence[tuple[float, list[Measurement]]],
-    members: Sequence[WeightedLine],
+    committee: Committee,
     confidence: float,
 ) -> tuple[TemperatureBudget, ...]:
     """Return D and σ at each temperature that was run."""
@@ -212,7 +220,7 @@ def _temperatures(
             found.append(TemperatureBudget(kelvin, 0, _limit(rows, kelvin), None, None))
             continue
         pool, group = pools[kelvin], estimates[kelvin]
-        spread = spread_at(members, at_temperature(kelvin))
+        spread = committee.spread_at(at_temperature(kelvin))
         own = within_one(group, pool)
         errors = Errors(
             math.sqrt(own),

@@ -62,7 +62,7 @@ def conductivity_300k(
     doubts += [f"ln(sigma T): {reason}" for reason in fit.verdict.reasons]
     if fit.line is None:
         return None, doubts
-    return BudgetLine(fit, points, line.members, confidence).value_300k(), doubts
+    return BudgetLine(fit, points, line.committee, confidence).value_300k(), doubts
 
 
 def _nernst_einstein_300k(

@@ -13,8 +13,10 @@ from ase.build import bulk
 from ase.io import read, write
 
 from mlip_sse import Trajectory
-from mlip_sse.errors import RunError, SpecError
+from mlip_sse.engine import Engine
+from mlip_sse.errors import InputError, RunError, SpecError
 from mlip_sse.md_protocols import BulkDiffusionSpec, run_bulk_diffusion
+from mlip_sse.md_protocols.bulk_tasks import start
 from mlip_sse.potentials.lammps_install import EXECUTABLE_VARIABLE
 
 SMALL = {
@@ -194,3 +196,21 @@ def test_temperatures_outside_the_domain_are_refused(tmp_path):
     with pytest.raises(SpecError, match="found 5000 K, but the potential holds 300 to 1700 K"):
         run_bulk_diffusion(small(temperatures_k=[5000.0]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_open_engine_keeps_the_tasks_in_its_folder_and_stays_open(tmp_path, lammps):
+    spec = small(temperatures_k=[500.0])
+    with Engine(tmp_path / "campaign", {"scheduler": "embedded", "cores": 2}) as engine:
+        first = run_bulk_diffusion(spec, tmp_path / "unused", engine=engine)
+        again = run_bulk_diffusion(spec, tmp_path / "unused", engine=engine)
+    assert not (tmp_path / "unused").exists()
+    assert (first.n_reused, again.n_reused) == (0, 2)
+    assert Path(first.runs[0]["trajectory"]).is_relative_to(tmp_path / "campaign" / "tasks")
+    assert again.runs == first.runs
+
+
+def test_a_file_of_a_potential_that_was_changed_is_refused(tmp_path):
+    (tmp_path / "coefficients.pod").write_text("1 2 3")
+    run = start({"executable": "lmp", "files": {"0" * 64: str(tmp_path / "coefficients.pod")}})
+    with pytest.raises(InputError, match=r"coefficients.pod is not the file this task was made for"):
+        run({"kind": "cell", "deck": "", "data": "", "files": {"coefficients.pod": "0" * 64}}, tmp_path)
