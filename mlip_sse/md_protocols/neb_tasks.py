@@ -106,9 +106,10 @@ def _committee(model: Potential, found: HopBarrier) -> dict[str, Any] | None:
     """Return the barriers of the committee's members along the converged band; None where there is no committee."""
     if found.band is None or found.barrier_forward is None or found.barrier_backward is None:
         return None
-    energies = _member_energies(model, found.images)
-    if energies is None:
+    differences = _member_differences(model, found.images)
+    if differences is None:
         return None
+    energies = found.band.energies + differences
     barriers = {"forward": energies[:, found.band.top] - energies[:, 0]}
     barriers["backward"] = energies[:, found.band.top] - energies[:, -1]
     return {
@@ -119,10 +120,10 @@ def _committee(model: Potential, found: HopBarrier) -> dict[str, Any] | None:
     }
 
 
-def _member_energies(model: Potential, images: Sequence[Atoms]) -> NDArray[np.float64] | None:
-    """Return the energies of the images with each member, (n_members, n_images) eV.
+def _member_differences(model: Potential, images: Sequence[Atoms]) -> NDArray[np.float64] | None:
+    """Return by how much each member's energies of the images differ from the potential's, (n_members, n_images) eV.
 
-    The core below the shortest bonds is common to all members and left out: it does not spread.
+    Both have the same core below the shortest bonds, which no descriptor knows: only differences can be told.
     """
     from mlip_sse.potentials.pod.descriptors import DescriptorEngine
     from mlip_sse.potentials.pod.potential import PodPotential
@@ -131,7 +132,7 @@ def _member_energies(model: Potential, images: Sequence[Atoms]) -> NDArray[np.fl
         return None
     with DescriptorEngine(model.recipe, model.elements) as engine:
         rows = np.array([engine.rows(image, forces=False, virial=False).energy for image in images])
-    return np.asarray(model.committee @ rows.T)
+    return np.asarray((model.committee - model.coefficients) @ rows.T)
 
 
 def _spread(barrier: Interval, members: NDArray[np.float64]) -> Interval:
