@@ -13,7 +13,7 @@ from mlip_sse.report.untrusted import mapping, number, numbers, text
 
 __all__ = ["coverage_plot", "error_history_plot", "parity_plots"]
 
-_ALL, _BEFORE = "all", "new frames, before the fit"
+_ALL, _BEFORE = "all", "new, before the fit"
 
 
 def error_history_plot(rounds: Sequence[Round], mobile: str) -> Figure | None:

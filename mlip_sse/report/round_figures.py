@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlip_sse.report.figure import PALETTE, SYMBOLS, Figure, axes, bar_marker, label
 from mlip_sse.report.untrusted import items, mapping, number, numbers
 
-__all__ = ["STAGES", "Round", "cost_plot", "histogram_plot", "label_plot", "round_name", "segment_plot"]
+__all__ = ["STAGES", "Round", "cost_plot", "histogram_plot", "label_plot", "looks_of", "round_name", "segment_plot"]
 
 Round = Mapping[str, Any]
 
@@ -110,7 +111,7 @@ def segment_plot(rounds: Sequence[Round]) -> Figure | None:
             if reached is None:
                 continue
             ended = mapping(segment.get("ended"))
-            kind = label(ended.get("kind"), 30) or "ran its length"
+            kind = label(ended.get("kind"), 30).replace("_", " ") or "ran its length"
             offset = 0.0 if len(segments) < 2 else 0.7 * (place / (len(segments) - 1) - 0.5)
             note = f"{label(segment.get('name'), 40)}: {label(ended.get('reason'), 110)}".strip(": ")
             found.setdefault(kind, []).append((at + offset, reached, wanted or math.nan, note, round_name(round_)))
@@ -157,15 +158,28 @@ def segment_plot(rounds: Sequence[Round]) -> Figure | None:
     )
 
 
-def histogram_plot(rounds: Sequence[Round], key: str, title: str, name: str, words: str) -> Figure | None:
-    """Draw how often a figure of the looks was seen, a line for each round, early to late."""
-    series = []
-    for round_ in rounds:
-        parts = [numbers(mapping(mapping(s).get("looks")).get(key)) for s in items(round_.get("exploration"))]
-        values = np.concatenate(parts) if parts else np.empty(0)
-        values = values[np.isfinite(values) & (values > 0)]
-        if values.size > 1:
-            series.append((round_name(round_), values))
+def looks_of(round_: Round, key: str) -> NDArray[np.float64]:
+    """Return (n_looks,) one figure of all looks of a round's exploration."""
+    parts = [numbers(mapping(mapping(one).get("looks")).get(key)) for one in items(round_.get("exploration"))]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def histogram_plot(
+    found: Sequence[tuple[str, NDArray[np.float64]]], title: str, name: str, words: str
+) -> Figure | None:
+    """Draw how often a positive figure was met, a line for each round, early to late.
+
+    Parameters
+    ----------
+    found
+        Name and values of each round; what is not positive is left out.
+    title
+        Of the axis, with its unit.
+    name, words
+        Of the figure; what it shows.
+    """
+    positive = [(who, values[np.isfinite(values) & (values > 0)]) for who, values in found]
+    series = [(who, values) for who, values in positive if values.size > 1]
     if not series:
         return None
     if len(series) > _MOST_HISTOGRAMS:

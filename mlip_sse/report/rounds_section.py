@@ -1,15 +1,21 @@
 """How the potential was learnt: a table of rounds, the plots of learning, and the criteria by which it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from mlip_sse.report.accuracy_figures import coverage_plot, error_history_plot, parity_plots
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import Figure, shown
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
-from mlip_sse.report.round_figures import STAGES, cost_plot, histogram_plot, label_plot, segment_plot
+from mlip_sse.report.round_figures import (
+    STAGES,
+    cost_plot,
+    histogram_plot,
+    label_plot,
+    looks_of,
+    round_name,
+    segment_plot,
+)
 from mlip_sse.report.untrusted import items, mapping, number, numbers, text, texts
 
 __all__ = ["rounds_section"]
@@ -29,20 +35,7 @@ def rounds_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
         cost_plot(rounds),
         error_history_plot(rounds, record.mobile),
         segment_plot(rounds),
-        histogram_plot(
-            rounds,
-            "grade",
-            "extrapolation grade",
-            "grades",
-            "Extrapolation grades met in exploration, largest of a frame.",
-        ),
-        histogram_plot(
-            rounds,
-            "error_bound_ev_a",
-            "bound on the force error (eV/Å)",
-            "spreads",
-            "Calibrated bound on the force error of the frames met, from grade and committee.",
-        ),
+        *_histograms(rounds),
         coverage_plot(rounds, promised),
     ]
     drawn = [figure for figure in figures if figure is not None]
@@ -101,14 +94,38 @@ def _row(round_: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _histograms(rounds: Sequence[Mapping[str, Any]]) -> list[Figure | None]:
+    """Return how far from home the potential was used: grades, bounds on the error, and spreads of the committee."""
+    names = [round_name(one) for one in rounds]
+    spreads = [numbers(mapping(one.get("selection")).get("spreads_ev_a")) for one in rounds]
+    return [
+        histogram_plot(
+            list(zip(names, (looks_of(one, "grade") for one in rounds), strict=True)),
+            "extrapolation grade",
+            "grades",
+            "Extrapolation grades met in exploration, largest of a frame.",
+        ),
+        histogram_plot(
+            list(zip(names, (looks_of(one, "error_bound_ev_a") for one in rounds), strict=True)),
+            "bound on the force error (eV/Å)",
+            "bounds",
+            "Calibrated bounds on the force error of the frames met, largest of a frame.",
+        ),
+        histogram_plot(
+            list(zip(names, spreads, strict=True)),
+            "spread of the committee (eV/Å)",
+            "spreads",
+            "Spread of the committee's forces on the mobile ions and their shell, for the frames met before a break.",
+        ),
+    ]
+
+
 def _alarm_share(round_: Mapping[str, Any]) -> float | None:
     """Return the share of looks whose grade was above the alarm, counted where the round does not say it."""
     said = number(round_.get("alarm_share"))
     if said is not None:
         return said
-    runs = items(round_.get("exploration"))
-    excesses = [numbers(mapping(mapping(one).get("looks")).get("excess")) for one in runs]
-    found = np.concatenate(excesses) if excesses else np.empty(0)
+    found = looks_of(round_, "excess")
     return float((found > 1.0).mean()) if found.size else None
 
 

@@ -158,6 +158,7 @@ def round_(number, sample, state, rng):
         parity[element] = {"reference": reference.round(4).tolist(), "predicted": predicted.round(4).tolist()}
     stops = done and number == sample.n_rounds - 1
     failed = 1 if number == 2 else 0
+    spreads = [*np.exp(rng.normal(-2 - 0.3 * number, 0.5, 100)).round(4).tolist(), None] if number else []
     probe = {
         "temperatures_k": list(TEMPERATURES_K),
         "diffusivity_cm2_s": [interval(diffusivity(t), 1.4) for t in TEMPERATURES_K],
@@ -183,7 +184,13 @@ def round_(number, sample, state, rng):
         "state": state,
         "potential": {"name": "pod_campaign", "path": "tasks/0", "n_train": n_total - 8, "n_held_out": 8},
         "exploration": [segment(number, place, rng) for place in range(4)] if number else [],
-        "selection": {"strategy": "committee", "n_candidates": 400, "n_selected": 32, "n_held_out": 8},
+        "selection": {
+            "strategy": "committee",
+            "n_candidates": 400,
+            "n_selected": 32,
+            "n_held_out": 8,
+            "spreads_ev_a": spreads,
+        },
         "labels": {
             "n_asked": 40,
             "n_labelled": 40 - failed if done else 0,
