@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlip_sse.campaign.decision import decide, is_quiet
+from mlip_sse.campaign.decision import decide
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learner import Learner
-from mlip_sse.campaign.specs import CampaignSpec, load_campaign
+from mlip_sse.campaign.specs import LearningSpec, load_campaign
 from mlip_sse.engine import Engine, EngineSpec, Progress, load_engine
 from mlip_sse.errors import InputError
 
@@ -48,13 +48,13 @@ class Campaign:
 
     def __init__(
         self,
-        spec: CampaignSpec | str | Path,
+        spec: LearningSpec | str | Path,
         folder: str | Path = "campaign",
         *,
         engine: EngineSpec | Mapping[str, Any] | str | Path | None = None,
         say: Say | None = None,
     ) -> None:
-        self.spec = spec if isinstance(spec, CampaignSpec) else load_campaign(spec)
+        self.spec = spec if isinstance(spec, LearningSpec) else load_campaign(spec)
         self.folder = CampaignFolder(folder)
         self._engine_spec = load_engine(engine)
         self._say: Say = say or (lambda stage, progress: None)
@@ -104,11 +104,10 @@ class Campaign:
         started = time.monotonic()
         document = learner.learn(number) if number else learner.seed()
         if number:
-            if is_quiet(document["exploration"], self.spec.decide):
-                before = time.monotonic()
-                document["probe"] = self._probe(learner)
-                document["wall_s"]["probe"] = time.monotonic() - before
-            decision = decide([*history, document], self.spec.decide)
+            before = time.monotonic()
+            document["probe"] = learner.question.probe(learner, document)
+            document["wall_s"]["probe"] = time.monotonic() - before
+            decision = decide([*history, document], self.spec.decide, learner.question.criterion)
             elapsed = self.folder.add_learning_time(time.monotonic() - started)
             document["decision"] = decision.to_dict() | {"end": decision.stop}
             if not decision.stop and (spent := self._spent(learner, number, elapsed)):
@@ -129,13 +128,8 @@ class Campaign:
             spent.append(f"the budget of {budget.hours:g} hours is spent")
         return spent
 
-    def _probe(self, learner: Learner) -> dict[str, Any]:
-        from mlip_sse.campaign.production import probe
-
-        return probe(self.spec, learner.fitted, learner.starts[0], learner.engine, say=self._say)
-
     def answer(self) -> dict[str, Any]:
-        """Return the answer; production and the teacher check are run where they are missing.
+        """Return the answer; what it rests on, production or bands and their checks, is run where it is missing.
 
         Raises
         ------
@@ -149,9 +143,7 @@ class Campaign:
             if last is None:
                 raise InputError(f"{self.folder.path}: learning has not ended, expected all rounds: run it first")
             learner.take(last)
-            from mlip_sse.campaign.answer import find_answer
-
-            document = find_answer(self.spec, self.folder, learner, last, say=self._say)
+            document = learner.question.answer(self.folder, learner, last)
             self.folder.write_answer(document)
             return document
 

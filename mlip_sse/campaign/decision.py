@@ -1,19 +1,19 @@
 """When a campaign stops: dynamics that stays in known country, errors that stay, and an answer that stays.
 
 A round is quiet where no run of its exploration was ended and few looks were above the alarm. Learning stops when, over
-the last rounds together, each was quiet, the force error on held-out frames no longer changed, and D(T) and Ea of their
-probes agreed within their intervals.
+the last rounds together, each was quiet, the force error on held-out frames no longer changed, and the answer of
+their probes stayed: for a conductivity, D(T) and Ea agreed within their intervals.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from mlip_sse.campaign.specs import DecisionSpec
 
-__all__ = ["Criterion", "Decision", "alarm_share", "decide", "is_quiet", "movement"]
+__all__ = ["Criterion", "Decision", "alarm_share", "conductivity_criterion", "decide", "is_quiet", "movement"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,31 @@ def movement(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) 
     return distance / joint if joint > 0 else (0.0 if distance == 0 else math.inf)
 
 
-def decide(rounds: Sequence[Mapping[str, Any]], wanted: DecisionSpec) -> Decision:
+def conductivity_criterion(last: Sequence[Mapping[str, Any]]) -> Criterion:
+    """Return whether D(T) and Ea of the probes of some rounds, each with the next, agree within their intervals."""
+    name, limit = "the answer", "D(T) and Ea of each probe within the joint intervals of the next"
+    probes = [each.get("probe") for each in last]
+    if any(probe is None for probe in probes):
+        return Criterion(name, False, f"{sum(p is not None for p in probes)} probes in {len(last)} rounds", limit)
+    distances: list[float | None] = []
+    for one, other in pairwise(probes):
+        if one is None or other is None:
+            continue
+        distances += [movement(a, b) for a, b in zip(one["diffusivity_cm2_s"], other["diffusivity_cm2_s"], strict=True)]
+        distances.append(movement(one["activation_energy_ev"], other["activation_energy_ev"]))
+    known = [distance for distance in distances if distance is not None]
+    if distances[-1] is None:
+        return Criterion(name, False, "a probe without an activation energy", limit)
+    # Five quantities are compared at once; a joint half-width of 95 % each would refuse one time in five by chance.
+    widest = max(known)
+    return Criterion(name, widest <= 1.5, f"at most {widest:.2f} joint half-widths apart", f"{limit} (1.5 half-widths)")
+
+
+def decide(
+    rounds: Sequence[Mapping[str, Any]],
+    wanted: DecisionSpec,
+    criterion: Callable[[Sequence[Mapping[str, Any]]], Criterion] = conductivity_criterion,
+) -> Decision:
     """Look at the rounds so far.
 
     Parameters
@@ -92,6 +116,8 @@ def decide(rounds: Sequence[Mapping[str, Any]], wanted: DecisionSpec) -> Decisio
         Documents of the rounds after the seeds, in order, as `rounds/NNN.json` holds them.
     wanted
         The limits.
+    criterion
+        Of the question: given the last rounds, whether the answer of their probes stayed.
     """
     last = rounds[-wanted.rounds :]
     span = f"in each of {wanted.rounds} rounds"
@@ -114,7 +140,7 @@ def decide(rounds: Sequence[Mapping[str, Any]], wanted: DecisionSpec) -> Decisio
             f"at most {100 * wanted.alarms:g} % {span}",
         ),
         _error_criterion(last, wanted),
-        _answer_criterion(last),
+        criterion(last),
     ]
     return Decision(all(criterion.met for criterion in criteria), tuple(criteria))
 
@@ -128,22 +154,3 @@ def _error_criterion(last: Sequence[Mapping[str, Any]], wanted: DecisionSpec) ->
         ", ".join(f"{1000 * error:.0f}" for error in errors) + " meV/Å",
         f"changes of at most {100 * wanted.error_change:g} %",
     )
-
-
-def _answer_criterion(last: Sequence[Mapping[str, Any]]) -> Criterion:
-    name, limit = "the answer", "D(T) and Ea of each probe within the joint intervals of the next"
-    probes = [each.get("probe") for each in last]
-    if any(probe is None for probe in probes):
-        return Criterion(name, False, f"{sum(p is not None for p in probes)} probes in {len(last)} rounds", limit)
-    distances: list[float | None] = []
-    for one, other in pairwise(probes):
-        if one is None or other is None:
-            continue
-        distances += [movement(a, b) for a, b in zip(one["diffusivity_cm2_s"], other["diffusivity_cm2_s"], strict=True)]
-        distances.append(movement(one["activation_energy_ev"], other["activation_energy_ev"]))
-    known = [distance for distance in distances if distance is not None]
-    if distances[-1] is None:
-        return Criterion(name, False, "a probe without an activation energy", limit)
-    # Five quantities are compared at once; a joint half-width of 95 % each would refuse one time in five by chance.
-    widest = max(known)
-    return Criterion(name, widest <= 1.5, f"at most {widest:.2f} joint half-widths apart", f"{limit} (1.5 half-widths)")

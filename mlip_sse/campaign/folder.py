@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from mlip_sse.campaign.specs import CampaignSpec
+from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.dataset import Dataset
 from mlip_sse.dataset.whole_files import write_json_whole, written_whole
 from mlip_sse.errors import FormatError, InputError
@@ -59,7 +59,7 @@ class CampaignFolder:
         return self.path / TRAJECTORIES_FOLDER
 
     @contextmanager
-    def opened(self, spec: CampaignSpec) -> Iterator[Dataset]:
+    def opened(self, spec: LearningSpec) -> Iterator[Dataset]:
         """Hold the folder for this process, and give its dataset; the hold ends with the process, however it ends.
 
         Raises
@@ -87,7 +87,7 @@ class CampaignFolder:
         if self.path.is_dir() and any(self.path.iterdir()) and not known:
             raise InputError(f"{self.path}: found other files, expected a campaign or an empty folder: choose another")
 
-    def _take(self, spec: CampaignSpec) -> None:
+    def _take(self, spec: LearningSpec) -> None:
         """Note the spec in a new folder; in an old one require the same."""
         digest = spec_digest(spec)
         if (self.path / STATE_FILE).is_file():
@@ -150,7 +150,7 @@ class CampaignFolder:
         return self.path / ROUNDS_FOLDER / f"{number:03d}.json"
 
 
-def spec_digest(spec: CampaignSpec) -> str:
+def spec_digest(spec: LearningSpec) -> str:
     """Return the sha256 of all that decides a campaign: its settings, and the content of its structure file."""
     plain = spec.identity()
     if spec.structure.file is not None:

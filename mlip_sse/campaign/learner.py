@@ -11,48 +11,45 @@ from numpy.typing import NDArray
 
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work
+from mlip_sse.campaign.questions import question_of
 from mlip_sse.campaign.seeds import (
     HELD_OUT_EVERY,
     number_from,
     relaxation_inputs,
     relaxation_work,
     seed_frames,
-    starts_of,
 )
 from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, select_frames
-from mlip_sse.campaign.specs import CampaignSpec
+from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.dataset import Dataset, LabelledFrame
 from mlip_sse.engine import Engine, Progress, Work
 from mlip_sse.errors import InputError, RunError
 from mlip_sse.md_protocols.exploration import Looks, load_looks
 from mlip_sse.potentials.training_data.starts import plain_structure, structure_of
 from mlip_sse.references import load_reference
-from mlip_sse.structures import scale_volume
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Learner", "Segment", "plan_segments"]
+__all__ = ["Learner", "Visit"]
 
 _LEAST_LABELLED = 0.5
 """Of the frames of a step; with fewer the reference, not a frame, is at fault."""
 
-_COLDEST_K = 300.0
-_MOST_TIMES = 4
+_MOST_FURTHER = 0.5
+"""Of the frames of a round, for those that the question wants beside the looks."""
+
 _HELD_OUT_KINDS = ("strained", "rattled", "displaced")
 
 Say = Callable[[str, Progress], None]
 
 
-@dataclass(frozen=True)
-class Segment:
-    """One run of exploration: where it starts, from which temperature to which, in what ensemble."""
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What one run saw: its start, for the species, and its looks."""
 
-    name: str
     start: "Atoms"
-    temperatures_k: tuple[float, float]
-    ensemble: str
-    seed: int
+    looks: Looks
 
 
 @dataclass
@@ -67,7 +64,7 @@ class Learner:
         Called with a stage and its progress as tasks end.
     """
 
-    spec: CampaignSpec
+    spec: LearningSpec
     folder: CampaignFolder
     dataset: Dataset
     engine: Engine
@@ -83,7 +80,8 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.reference = load_reference(self.spec.reference)
-        self.recipe = recipe_of(self.spec)
+        self.question = question_of(self.spec)
+        self.recipe = recipe_of(self.spec, self.question.temperatures_k)
 
     @property
     def n_left(self) -> int:
@@ -109,7 +107,7 @@ class Learner:
         """Label the seeds and fit to them; return the document of round 0."""
         clock = _Clock()
         self.reference.require_ready()
-        self.starts = starts_of(self.spec)
+        self.starts = self.question.starts()
         frames: list[Atoms] = []
         names = ["start"] if len(self.starts) == 1 else [f"start-{k + 1}" for k in range(len(self.starts))]
         paths = self._relaxed() if self.spec.seeds.relax_steps and self.reference.is_calculator else None
@@ -121,6 +119,7 @@ class Learner:
                     atoms.info = {"group": f"{name} relaxation", "place": place}
                 frames += path
             frames += seed_frames(self.spec, self.starts[k], name)
+        frames += self.question.more_seeds()
         clock.split("explore")
         labels, report = self._labelled(frames)
         clock.split("label")
@@ -146,11 +145,13 @@ class Learner:
     def learn(self, number: int) -> dict[str, Any]:
         """Explore, select, label and fit; return the document of the round, without probe and decision."""
         clock = _Clock()
-        exploration, looks = self.explore(number)
+        exploration, visits = self.explore(number)
+        further = self.question.further_frames(self, number)
         clock.split("explore")
-        chosen, held, selection = self.pick(number, exploration, looks)
+        further = further[: min(round(_MOST_FURTHER * self.spec.select.frames), self.n_left // 2)]
+        chosen, held, selection = self.pick(number, exploration, visits, len(further))
         clock.split("select")
-        labels, report = self._labelled([*chosen, *held])
+        labels, report = self._labelled([*further, *chosen, *held])
         clock.split("label")
         known = {*self.train, *self.held_out}
         held_groups = {atoms.info["group"] + f" {atoms.info['place']}" for atoms in held}
@@ -162,9 +163,9 @@ class Learner:
         clock.split("fit")
         return self._document(number, exploration, selection, report, measured, clock)
 
-    def explore(self, number: int) -> tuple[list[dict[str, Any]], list[Looks]]:
-        """Run the segments of a round; return what the round's file says of each, and the looks."""
-        explore, segments = self.spec.explore, plan_segments(self.spec, self.starts, number, self.reach)
+    def explore(self, number: int) -> tuple[list[dict[str, Any]], list[Visit]]:
+        """Run the segments of a round; return what the round's file says of each, and what they saw."""
+        explore, segments = self.spec.explore, self.question.segments(self.starts, number, self.reach)
         inputs = [
             {
                 "kind": "segment",
@@ -187,30 +188,38 @@ class Learner:
         work = Work("mlip_sse.md_protocols.exploration.tasks:start", settings, 6 * 3600.0, "exploration")
         told = self._told(f"exploring, round {number}")
         outcomes = self.engine.run("md", work, inputs, min_success=_LEAST_LABELLED, progress=told)
-        documents, looks = [], []
+        documents, visits = [], []
         for segment, outcome in zip(segments, outcomes, strict=True):
             if not outcome.is_done:
                 continue
             result = outcome.result()
-            facts = {"name": segment.name, "temperatures_k": list(segment.temperatures_k)}
+            facts: dict[str, Any] = {"name": segment.name, "temperatures_k": list(segment.temperatures_k)}
             facts |= {"ensemble": segment.ensemble, "seed": segment.seed}
             facts |= {key: result[key] for key in ("wanted_ps", "reached_ps", "ended", "looks")}
             documents.append(facts)
-            looks.append(load_looks(outcome.folder.path, result))
+            visits.append(Visit(segment.start, load_looks(outcome.folder.path, result)))
         self.reach = sum(each["reached_ps"] for each in documents) / sum(each["wanted_ps"] for each in documents)
-        return documents, looks
+        return documents, visits
 
     def pick(
-        self, number: int, exploration: Sequence[Mapping[str, Any]], looks: Sequence[Looks]
+        self, number: int, exploration: Sequence[Mapping[str, Any]], visits: Sequence[Visit], n_further: int = 0
     ) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
-        """Choose the frames of a round to train on, and the random ones that never train."""
-        wanted = self.spec.select
-        pool, frames = self._pool(number, exploration, looks)
+        """Choose the frames of a round to train on, and the random ones that never train.
+
+        Parameters
+        ----------
+        number, exploration, visits
+            Of the round.
+        n_further
+            Frames that are labelled in any case.
+        """
+        wanted, n_left = self.spec.select, self.n_left - n_further
+        pool, frames = self._pool(number, exploration, visits)
         if pool is None:
-            return self._nothing_seen(number)
-        n_held = min(wanted.held_out, self.n_left // 3)
+            return self._nothing_seen(number, n_left)
+        n_held = min(wanted.held_out, n_left // 3)
         held = held_out_frames(pool, n_held, taken=(), seed=number_from(self.spec.seed, number, "held out"))
-        n_wanted = max(0, min(wanted.frames, self.n_left - len(held)))
+        n_wanted = max(0, min(wanted.frames - n_further, n_left - len(held)))
         free = np.setdiff1d(np.arange(len(frames)), held)
         candidates = free if wanted.strategy == "random" else self._candidates(pool, free, n_wanted)
         part = pool.taken(candidates)
@@ -230,59 +239,59 @@ class Learner:
             "n_candidates": len(candidates),
             "n_selected": len(picked),
             "n_held_out": len(held),
+            "n_further": n_further,
         }
         return [frames[k] for k in picked], [frames[k] for k in held], selection
 
-    def _nothing_seen(self, number: int) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
+    def _nothing_seen(self, number: int, n_left: int) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
         """Return new seeds where every run ended at its first look: the potential knows too little to move at all."""
         spec = self.spec.model_copy(update={"seed": number_from(self.spec.seed, number, "seeds") % 2**31})
         drawn = [
             each for k, atoms in enumerate(self.starts) for each in seed_frames(spec, atoms, f"round {number} {k}")
         ]
         wanted = self.spec.select
-        n_held = min(wanted.held_out, self.n_left // 3)
-        chosen = drawn[: max(0, min(len(drawn), wanted.frames + wanted.held_out, self.n_left))]
+        n_held = min(wanted.held_out, n_left // 3)
+        chosen = drawn[: max(0, min(len(drawn), wanted.frames + wanted.held_out, n_left))]
         selection = {"strategy": "seeds", "n_looks": 0, "n_candidates": len(drawn), "n_selected": len(chosen) - n_held}
         held = chosen[:: max(1, len(chosen) // max(1, n_held))][:n_held]
         places = {id(atoms) for atoms in held}
         return [each for each in chosen if id(each) not in places], held, selection | {"n_held_out": len(held)}
 
     def _pool(
-        self, number: int, exploration: Sequence[Mapping[str, Any]], looks: Sequence[Looks]
+        self, number: int, exploration: Sequence[Mapping[str, Any]], visits: Sequence[Visit]
     ) -> "tuple[Pool | None, list[Atoms]]":
         """Return all looks of a round as one pool, and as structures with group and place; None without any."""
         frames: list[Atoms] = []
         scores: list[float] = []
-        symbols = self.starts[0].get_chemical_symbols()
-        template = self.starts[0]
-        shell = self.spec.select.shell_a
-        for segment, seen in zip(exploration, looks, strict=True):
-            for place in range(len(seen.positions)):
-                atoms = template.copy()
+        for segment, visit in zip(exploration, visits, strict=True):
+            seen, symbols = visit.looks, visit.start.get_chemical_symbols()
+            for place in range(len(seen)):
+                atoms = visit.start.copy()
                 atoms.set_cell(seen.cells[place])
                 atoms.set_positions(seen.positions[place])
                 atoms.info = {"group": f"round {number} {segment['name']}", "place": place}
                 frames.append(atoms)
-                spread, cell = seen.forces_std[place], seen.cells[place]
-                known = bool(np.isfinite(spread).all())
-                score = (
-                    frame_scores(spread, symbols, seen.positions[place], cell, self.spec.mobile, shell)
-                    if known
-                    else np.nan
-                )
-                scores.append(score)
-        counts = [len(seen.positions) for seen in looks]
-        seen_by = [(s["looks"], seen, slice(0, n)) for s, seen, n in zip(exploration, looks, counts, strict=True) if n]
-        if not seen_by:
+                scores.append(self._score(seen, place, symbols))
+        counts = [len(visit.looks) for visit in visits]
+        if not frames:
             return None, []
+        told = [(each["looks"], slice(0, n)) for each, n in zip(exploration, counts, strict=True) if n]
         pool = Pool(
-            features=np.concatenate([seen.features[part] for _, seen, part in seen_by]),
+            features=np.concatenate([visit.looks.features for visit in visits if len(visit.looks)]),
             scores=np.array(scores),
-            excess=np.concatenate([facts["excess"][part] for facts, _, part in seen_by]),
-            segments=np.repeat(np.arange(len(looks)), counts),
-            times=np.concatenate([facts["time_ps"][part] for facts, _, part in seen_by]),
+            excess=np.concatenate([looks["excess"][part] for looks, part in told]),
+            segments=np.repeat(np.arange(len(visits)), counts),
+            times=np.concatenate([looks["time_ps"][part] for looks, part in told]),
         )
         return pool, frames
+
+    def _score(self, seen: Looks, place: int, symbols: list[str]) -> float:
+        """Return the score of a look; NaN where the committee was not asked."""
+        spread = seen.forces_std[place]
+        if not np.isfinite(spread).all():
+            return float("nan")
+        shell = self.spec.select.shell_a
+        return frame_scores(spread, symbols, seen.positions[place], seen.cells[place], self.spec.mobile, shell)
 
     @staticmethod
     def _candidates(pool: Pool, free: NDArray[np.int64], n_wanted: int) -> NDArray[np.int64]:
@@ -402,49 +411,15 @@ class _Clock:
         self._since = now
 
 
-def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
-    """Return the runs of one round: ramps to the hottest at constant pressure and volume, and hot runs, in turn.
-
-    The kinds are taken in turn over the rounds too, so that with few runs a round each kind has its turn. Where runs
-    end early there are up to four times as many: they cost little, and show different ways into the unknown.
+def recipe_of(spec: LearningSpec, temperatures_k: tuple[float, float]) -> dict[str, Any]:
+    """Return the recipe of a campaign as plain data, its domain as wide as the campaign goes.
 
     Parameters
     ----------
-    spec, starts
-        The campaign, and the structures to start from.
-    number
-        Of the round, from 1.
-    reach
-        Share of their length that the runs of the round before came to.
-    """
-    top, coldest = spec.hottest_k, min(_COLDEST_K, *spec.temperatures_k)
-    hottest, middle = max(spec.temperatures_k), float(np.median(spec.temperatures_k))
-    kinds = (
-        ("ramp", (coldest, top), "npt", 0.0),
-        ("hot", (hottest, top), "nvt", 0.04),
-        ("ramp", (middle, top), "nvt", 0.02),
-        ("warm", (coldest, hottest), "nvt", -0.02),
-    )
-    segments = []
-    n_segments = spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / max(reach, 1e-3))))
-    for k in range(n_segments):
-        at = k + (number - 1) * spec.explore.segments
-        name, temperatures, ensemble, change = kinds[at % len(kinds)]
-        start = starts[(at // len(kinds)) % len(starts)]
-        segments.append(
-            Segment(
-                name=f"{name} {k + 1}",
-                start=scale_volume(start, change) if change else start.copy(),
-                temperatures_k=temperatures,
-                ensemble=ensemble,
-                seed=number_from(spec.seed, number, k, "segment") % 899_999_999 + 1,
-            )
-        )
-    return segments
-
-
-def recipe_of(spec: CampaignSpec) -> dict[str, Any]:
-    """Return the recipe of a campaign as plain data, its domain as wide as the campaign goes.
+    spec
+        The campaign.
+    temperatures_k
+        The coldest and the hottest.
 
     Raises
     ------
@@ -460,7 +435,6 @@ def recipe_of(spec: CampaignSpec) -> dict[str, Any]:
         raise InputError(
             f"potential: found {spec.potential!r}, which has nothing to fit, expected a recipe such as pod"
         )
-    low = min(_COLDEST_K, *spec.temperatures_k)
-    domain = recipe.domain.model_copy(update={"temperature_k": (low, spec.hottest_k)})
+    domain = recipe.domain.model_copy(update={"temperature_k": temperatures_k})
     plain = recipe.model_copy(update={"domain": domain, "data": None}).model_dump(mode="json", exclude_none=True)
     return plain
