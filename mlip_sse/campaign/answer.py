@@ -222,7 +222,7 @@ def _resolved(spec: CampaignSpec, evidence: Evidence) -> tuple[bool, list[str]]:
         reasons = "; ".join(budget.verdict.reasons)
         lacking.append(f"There is no activation energy or no conductivity at 300 K: {reasons}.")
     elif factor > wanted:
-        lacking.append(f"The conductivity at 300 K is known to a factor {factor:.2g}, expected {wanted:.2g} or better.")
+        lacking.append(f"The conductivity at 300 K is known to a factor {factor:.3g}, expected {wanted:.3g} or better.")
     if evidence.teacher is not None and not evidence.teacher.agree:
         lacking.append(f"Dynamics with the reference does not confirm it: {'; '.join(evidence.teacher.reasons)}.")
     return not lacking and evidence.learning_stopped, lacking

@@ -184,7 +184,8 @@ def _committee(member_rows: Sequence[Sequence[Measurement]], between: float) -> 
         found = {}
         for kelvin, group in groups:
             seen = observe([kelvin] * len(group), [row.diffusivity for row in group if row.diffusivity])
-            weights = 1.0 / ((0.0 if seen.variances is None else seen.variances) + between)
+            own = np.zeros(len(group)) if seen.variances is None else seen.variances
+            weights = 1.0 / (own + between)
             found[kelvin] = (float(weights @ seen.log_values / weights.sum()), float(1.0 / weights.sum()))
         members.append(found)
     if len(member_rows) and len(members) < 2:

@@ -75,6 +75,8 @@ def _nernst_einstein_300k(
     both = variance + ratio.log_variance
     dof = both**2 / (variance**2 / dof + ratio.log_variance**2 / ratio.dof)
     method = f"D(300 K) by Nernst-Einstein, Haven ratio of {haven.n_replicas} runs together, log-normal, Student t"
+    if spread is not None:
+        method += f", committee of {spread.dof + 1} with {line.committee.form} added"
     return budgeted(value + shift, both, dof, statistics + ratio.log_variance, spread, confidence, True, method)
 
 
