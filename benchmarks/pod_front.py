@@ -60,6 +60,9 @@ _SULFIDES: dict[str, dict[str, Any]] = {
     "three 5x4, four 3x3": _bodies((5, 4), (3, 3)),
     "three 6x4, four 3x3, 5.5 Å": _bodies((6, 4), (3, 3), cutoff=5.5),
     "pod_sulfide_fast as shipped": _bodies((5, 4), (2, 3), core={}, regularisation=[1e-7, 1e-6, 1e-5]),
+    "pod_campaign as shipped": _bodies(
+        (5, 2), (2, 2), cutoff=4.4, two_body=6, bessel_degree=2, core={}, regularisation=1e-5
+    ),
 }
 _AS_SHIPPED: dict[str, Any] = {"core": {}, "regularisation": [1e-7, 1e-6, 1e-5]}
 _OTHERS: dict[str, dict[str, Any]] = {
