@@ -6,15 +6,25 @@ interrupted writes the same trajectory, byte by byte, as one that was not.
 
 from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
 from mlip_sse.md_protocols.deck import number_text, seeds_of
+from mlip_sse.md_protocols.segment_decks import (
+    BAROSTAT_PS,
+    BARS_PER_GPA,
+    DAMP_PS,
+    PREVIOUS_FILE,
+    dump_lines,
+    end_lines,
+    guard_lines,
+    head_lines,
+    potential_lines,
+    velocity_line,
+)
 from mlip_sse.potentials import LammpsInput
 
-__all__ = ["CELL_FILE", "END_FILE", "PREVIOUS_FILE", "cell_deck", "segment_deck"]
+__all__ = ["CELL_FILE", "cell_deck", "segment_deck"]
 
-CELL_FILE, END_FILE, PREVIOUS_FILE = "cell.txt", "end.restart", "previous.restart"
+CELL_FILE = "cell.txt"
 
-_DAMP_PS, _BAROSTAT_PS = 0.1, 1.0
 _CELL_SAMPLES = 400
-_BARS_PER_GPA = 1e4
 
 
 def cell_deck(spec: BulkDynamicsSpec, lines: LammpsInput, temperature_k: float) -> str:
@@ -23,18 +33,18 @@ def cell_deck(spec: BulkDynamicsSpec, lines: LammpsInput, temperature_k: float) 
     every = max(1, steps // _CELL_SAMPLES)
     span, push = (
         f"{number_text(temperature_k)} {number_text(temperature_k)}",
-        number_text(spec.pressure_gpa * _BARS_PER_GPA),
+        number_text(spec.pressure_gpa * BARS_PER_GPA),
     )
     barostat = {"isotropic": "iso", "orthogonal": "aniso", "triclinic": "tri"}[spec.cell]
     sides = ("lx", "ly", "lz", "xy", "xz", "yz")
     return "\n".join(
         [
-            *_head(lines),
+            *head_lines(lines),
             *(["change_box all triclinic"] if spec.cell == "triclinic" else []),
-            *_potential(spec, lines, steps),
-            _velocities(temperature_k, seeds_of(1, temperature_k)[0]),
-            f"fix move all npt temp {span} {number_text(_DAMP_PS)} {barostat} {push} {push} {_BAROSTAT_PS}",
-            *_guard(temperature_k),
+            *potential_lines(lines, spec.timestep_fs, steps),
+            velocity_line(temperature_k, seeds_of(1, temperature_k)[0]),
+            f"fix move all npt temp {span} {number_text(DAMP_PS)} {barostat} {push} {push} {BAROSTAT_PS}",
+            *guard_lines(temperature_k),
             *(f"variable {side} equal {side}" for side in sides),
             f"fix cell all ave/time {every} 1 {every} {' '.join(f'v_{side}' for side in sides)} file {CELL_FILE} "
             "format ' %.10g'",
@@ -54,61 +64,28 @@ def segment_deck(
     if is_first:
         settle = spec.steps(spec.settle_ps)
         start = [
-            *_head(lines),
-            *_potential(spec, lines, n_steps),
-            _velocities(temperature_k, velocity_seed),
-            *_guard(temperature_k),
-            f"fix settle all nvt temp {span} {number_text(_DAMP_PS)}",
+            *head_lines(lines),
+            *potential_lines(lines, spec.timestep_fs, n_steps),
+            velocity_line(temperature_k, velocity_seed),
+            *guard_lines(temperature_k),
+            f"fix settle all nvt temp {span} {number_text(DAMP_PS)}",
             f"run {settle}",
             "unfix settle",
             "velocity all zero linear",
             "reset_timestep 0 time 0.0",
         ]
     else:
-        start = [f"read_restart {PREVIOUS_FILE}", *_potential(spec, lines, n_steps), *_guard(temperature_k)]
+        start = [
+            f"read_restart {PREVIOUS_FILE}",
+            *potential_lines(lines, spec.timestep_fs, n_steps),
+            *guard_lines(temperature_k),
+        ]
     return "\n".join(
         [
             *start,
             "fix move all nve",
             f"fix hold all temp/csvr {span} {number_text(spec.time_constant_fs / 1000)} {thermostat_seed}",
-            f"dump production all custom {spec.dump_steps} production.lammpstrj id type element x y z ix iy iz",
-            f"dump_modify production sort id element {' '.join(lines.elements)} units yes time yes format float %.5f",
-            'print "mlip-sse: production"',
-            f"run {n_steps}",
-            f"write_restart {END_FILE}",
-            'print "mlip-sse: finished"',
-            "",
+            *dump_lines(lines, spec.dump_steps),
+            *end_lines(n_steps),
         ]
     )
-
-
-def _velocities(temperature_k: float, seed: int) -> str:
-    return f"velocity all create {number_text(2 * temperature_k)} {seed} mom yes rot no dist gaussian"
-
-
-def _head(lines: LammpsInput) -> list[str]:
-    return [
-        "units metal",
-        "boundary p p p",
-        f"atom_style {lines.atom_style}",
-        "box tilt large",
-        "read_data structure.data",
-    ]
-
-
-def _potential(spec: BulkDynamicsSpec, lines: LammpsInput, n_steps: int) -> list[str]:
-    return [
-        *lines.commands,
-        "neighbor 1.5 bin",
-        "neigh_modify every 1 delay 0 check yes",
-        f"timestep {number_text(spec.timestep_fs / 1000)}",
-        f"thermo {max(1, min(1000, n_steps // 50))}",
-        "thermo_style custom step temp pe etotal press density",
-        "thermo_modify flush yes",
-    ]
-
-
-def _guard(temperature_k: float) -> list[str]:
-    """Stop what explodes: no thermostat lets a stable run become three times as hot."""
-    limit = max(3 * temperature_k, temperature_k + 1500)
-    return ["variable hot equal temp", f"fix guard all halt 50 v_hot > {number_text(limit)} error hard message yes"]
