@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DescriptorFeatures", "descriptor_features", "radial_features"]
 
-_N_FEATURES = 256
+_N_FEATURES = 128
 _SEED = 20177
 _LEAST = 0.1  # of the median spread: a descriptor that never varied shall count when it does, but not for all
 _RCOND = 1e-14
@@ -50,9 +50,10 @@ class DescriptorFeatures:
         """Return the features whose scales are the spreads among the environments of the active sets."""
         scales = {}
         for element, active in potential.active_sets.items():
-            # A potential may be saved without these environments; they follow from what makes coordinates of them.
-            rows = np.linalg.pinv(active.projection, rcond=_RCOND)[:, 1:]
-            spread = rows.std(axis=0)
+            # A potential may be saved without these environments; they follow from what makes coordinates of them, but
+            # only as well as that can be inverted.
+            rows = active.rows if len(active.rows) else np.linalg.pinv(active.projection, rcond=_RCOND)[:, 1:]
+            spread = np.nan_to_num(rows.std(axis=0), nan=0.0, posinf=0.0)
             least = _LEAST * float(np.median(spread))
             scales[element] = np.maximum(spread, least) if least > 0 else np.ones_like(spread)
         return cls(scales)
