@@ -298,7 +298,7 @@ class Learner:
         """Return the looks above the alarm; where they are few, those with the largest spread beside them."""
         above = free[pool.excess[free] > 1.0]
         rest = np.setdiff1d(free, above)
-        n_more = max(0, n_wanted // 2 - len(above))
+        n_more = max(0, n_wanted - len(above))
         by_spread = rest[np.argsort(-np.nan_to_num(pool.scores[rest]), kind="stable")][: 4 * n_more]
         found: NDArray[np.int64] = np.sort(np.concatenate([above, by_spread]))
         return found

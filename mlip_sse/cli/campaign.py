@@ -25,18 +25,20 @@ def command(
     """Learn a potential for a material and answer its question; the same command again goes on where it was."""
     from mlip_sse.campaign import Campaign
     from mlip_sse.cli.simulate import terminated_like_interrupted
+    from mlip_sse.report import write_report
 
     folder = out if out is not None else Path(Path(spec).stem)
     with terminated_like_interrupted(), _bar() as say:
         campaign = Campaign(spec, folder, engine=engine, say=say)
         answer = campaign.run(after_round=lambda document: _say(_round_line(document)))
+        report = write_report(campaign.folder.path)
     if as_json:
         import json
 
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
     typer.echo(_answer_text(answer))
-    typer.echo(f"The potential lies in {folder / 'potential'}, the report is {folder / 'report.html'}")
+    typer.echo(f"The potential lies in {folder / 'potential'}, the report is {report}")
 
 
 def _round_line(document: dict[str, Any]) -> str:
