@@ -54,7 +54,7 @@ def open_page(address, scratch, *, size="1280,900", screenshot=None):
         f"--user-data-dir={scratch / 'profile'}",
         f"--log-net-log={log}",
         "--enable-logging=stderr",
-        "--virtual-time-budget=30000",
+        "--virtual-time-budget=10000",
         f"--window-size={size}",
         *([] if screenshot is None else [f"--screenshot={screenshot}"]),
         "--dump-dom",
