@@ -122,6 +122,7 @@ def select_frames(
     strategy: str = "committee",
     per_segment: int,
     known_features: ArrayLike | None = None,
+    first: Sequence[int] = (),
     seed: int,
 ) -> NDArray[np.intp]:
     """Choose frames to label.
@@ -138,6 +139,9 @@ def select_frames(
         Most frames of one segment.
     known_features
         (n_known, n_features) of frames that are labelled already, from the same potential as those of the pool.
+    first
+        Indices that the committee strategy takes before all others, as far as ``n`` and the cap allow: the last looks
+        of segments that blew up, which neither grade nor committee need have noticed.
     seed
         Of the random strategy.
 
@@ -159,7 +163,8 @@ def select_frames(
         raise InputError(f"found known features of shape {known.shape}, expected (n, {pool.features.shape[1]})")
     if strategy == "random":
         return _capped(np.random.default_rng(seed).permutation(pool.order), pool.segments, n, per_segment)
-    return _farthest(pool, n, per_segment, known if len(pool) else np.empty((0, pool.features.shape[1])))
+    begin = _capped(np.array(list(first), dtype=np.intp), pool.segments, n, per_segment)
+    return _farthest(pool, n, per_segment, known if len(pool) else np.empty((0, pool.features.shape[1])), begin)
 
 
 def held_out_frames(pool: Pool, n: int, *, taken: Collection[int], seed: int) -> NDArray[np.intp]:
@@ -198,26 +203,33 @@ def _capped(ranked: NDArray[np.intp], segments: NDArray[np.intp], n: int, per_se
     return np.array(chosen, dtype=np.intp)
 
 
-def _farthest(pool: Pool, n: int, per_segment: int, known: NDArray[np.float64]) -> NDArray[np.intp]:
+def _farthest(
+    pool: Pool, n: int, per_segment: int, known: NDArray[np.float64], begin: NDArray[np.intp]
+) -> NDArray[np.intp]:
     """Take argmax_i s_i·d_i, where d_i is the distance to the nearest known or taken frame, until there are enough."""
     order = pool.order  # ties go to the earliest, in whatever order the frames came
     features = np.asarray(pool.features, dtype=np.float64)[order]
     scores, segments = _positive_scores(pool)[order], pool.segments[order]
-    # While nothing is known every frame is equally far.
     distances = np.full(len(order), np.inf)
+    free = np.ones(len(order), dtype=bool)
+    chosen: list[int] = []
+
+    def take(place: int) -> None:
+        chosen.append(place)
+        np.minimum(distances, np.linalg.norm(features - features[place], axis=1), out=distances)
+        if (segments[chosen] == segments[place]).sum() >= per_segment:
+            free[segments == segments[place]] = False
+
     for row in known:
         np.minimum(distances, np.linalg.norm(features - row, axis=1), out=distances)
-    open_ = np.ones(len(order), dtype=bool)
-    chosen: list[int] = []
-    while len(chosen) < n:
-        gains = np.where(open_, scores * (1.0 if np.isinf(distances).all() else distances), 0.0)
-        best = int(gains.argmax()) if len(gains) else 0
-        if not len(gains) or gains[best] <= 0:
+    for place in np.argsort(order)[begin].tolist():
+        take(place)
+    while len(chosen) < n and len(order):
+        # While nothing is known every frame is equally far.
+        gains = np.where(free, scores * (1.0 if np.isinf(distances).all() else distances), 0.0)
+        if gains.max() <= 0:
             break
-        chosen.append(best)
-        np.minimum(distances, np.linalg.norm(features - features[best], axis=1), out=distances)
-        if (segments[chosen] == segments[best]).sum() >= per_segment:
-            open_ &= segments != segments[best]
+        take(int(gains.argmax()))
     return order[np.array(chosen, dtype=np.intp)]
 
 

@@ -67,6 +67,21 @@ def test_twins_and_known_frames_are_not_taken():
     assert sorted(select_frames(pool, 6, per_segment=6, known_features=np.eye(3)[:1], seed=0).tolist()) == [3, 5]
 
 
+def test_what_comes_first_is_taken_first_within_the_cap():
+    pool = pool_of()
+    first = [5, 9, 13, 2]  # three of segment 1, one of segment 2
+    found = select_frames(pool, 8, per_segment=2, first=first, seed=0).tolist()
+    assert found[:3] == [5, 9, 2]
+    assert np.bincount(pool.segments[found]).tolist() == [2, 2, 2, 2]
+    others = [i for i in range(40) if i not in (5, 9, 2)]
+    rest = pool.taken(others)
+    known = pool.features[[5, 9, 2]]
+    gains = rest.scores * np.linalg.norm(rest.features[:, None] - known[None], axis=-1).min(axis=1)
+    gains[rest.segments == 1] = 0.0
+    assert found[3] == others[int(gains.argmax())]
+    assert select_frames(pool, 2, per_segment=2, first=first, seed=0).tolist() == [5, 9]
+
+
 def test_frames_without_a_score_come_last_by_their_excess():
     scores = np.array([np.nan, 0.001, np.nan, 0.002])
     pool = Pool(np.eye(4), scores, np.array([1.0, 0.1, 5.0, 0.1]), np.zeros(4, dtype=int), np.arange(4.0))

@@ -20,7 +20,7 @@ def test_features_are_means_and_deviations_in_units_of_the_scales():
 def test_a_projection_keeps_distances():
     rng = np.random.default_rng(0)
     features = DescriptorFeatures({"Li": rng.uniform(1.0, 2.0, 500), "Cl": rng.uniform(1.0, 2.0, 500)})
-    assert features.n_features == 256
+    assert features.n_features == 128
     frames = rng.normal(size=(12, 8, 500))
     symbols = ["Li"] * 4 + ["Cl"] * 4
     found = np.array([features.of_frame(symbols, frame) for frame in frames])
@@ -31,8 +31,8 @@ def test_a_projection_keeps_distances():
     exact = np.linalg.norm((whole[:, None] - whole[None]) * inverse, axis=-1)
     projected = np.linalg.norm(found[:, None] - found[None], axis=-1)
     pairs = np.triu_indices(12, 1)
-    # The length of a Gaussian projection onto 256 numbers has a relative deviation of 1/√512 = 0.044.
-    np.testing.assert_allclose(projected[pairs] / exact[pairs], 1.0, atol=5 * 0.044)
+    # The length of a Gaussian projection onto 128 numbers has a relative deviation of 1/√256 = 0.0625.
+    np.testing.assert_allclose(projected[pairs] / exact[pairs], 1.0, atol=5 * 0.0625)
 
 
 def turned(atoms, seed):

@@ -122,7 +122,7 @@ def test_an_explosion_ends_it_and_spoils_the_looks_before(run_task, argon_folder
     check_kept(result, looks, 32)
     assert result["ended"]["kind"] == "exploded"
     assert "expected about 20 K" in result["ended"]["reason"]
-    assert len(looks) == round(result["reached_ps"] / 0.15) - 2 > 1
+    assert len(looks) == round(result["reached_ps"] / 0.15) - 1 > 1
 
 
 def test_lammps_giving_up_ends_the_segment_and_not_the_task(run_task, argon_folder, solid_argon):
@@ -202,7 +202,6 @@ def test_the_committee_is_asked_where_the_excess_is_high_and_evenly():
     excess[100:130] = 2.0
     places = spread_places(excess, 60)
     assert len(places) == 60
-    assert set(range(100, 130)) <= set(places.tolist())
-    assert {0, 299} <= set(places.tolist())
-    assert np.diff(places).max() <= 10
+    assert {0, *range(100, 130), *range(296, 300)} <= set(places.tolist())
+    assert np.diff(places).max() <= 11
     assert spread_places([1.0, 2.0], 60).tolist() == [0, 1]
