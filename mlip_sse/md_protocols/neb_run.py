@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
+
 from mlip_sse.catalogue import resolve
 from mlip_sse.engine import Engine, EngineSpec, Outcome, Outcomes, Work
 from mlip_sse.engine import Progress as TaskProgress
 from mlip_sse.errors import RunError
-from mlip_sse.md_protocols.neb_specs import NebVacancySpec
+from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
 from mlip_sse.md_protocols.neb_tasks import atoms_from_plain, atoms_to_plain
 from mlip_sse.md_protocols.neb_vacancy import find_hops
 from mlip_sse.md_protocols.structure import build_structure
@@ -20,7 +22,16 @@ from mlip_sse.potentials.whole_folder import folder_digest, folder_put_in_place
 from mlip_sse.provenance import Provenance
 from mlip_sse.structures import VacancyHop
 
-__all__ = ["NebVacancyResult", "run_neb_vacancy"]
+__all__ = ["Barriers", "NebVacancyResult", "run_barriers", "run_neb_vacancy"]
+
+
+@dataclass(frozen=True)
+class Barriers:
+    """The relaxed crystal and its hops, as in `NebVacancyResult`."""
+
+    crystal: dict[str, Any]
+    hops: tuple[dict[str, Any], ...]
+    n_reused: int
 
 
 @dataclass(frozen=True)
@@ -97,25 +108,62 @@ def run_neb_vacancy(
     model.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))  # refuses an element that it does not know
     find_hops(atoms, spec.settings)  # and this a question without an answer, before anything is computed
     place = _folder_of(chosen, Path(folder))
-    head = {"potential": folder_digest(place), "settings": spec.settings.model_dump(mode="json")}
     limit_s = spec.time_limit_hours * 3600
-    work = Work("mlip_sse.md_protocols.neb_tasks:start", {"potential": os.fspath(place)}, limit_s, "neb_vacancy")
     with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
-
-        def done(stage: str, inputs: list[dict[str, Any]], min_success: float) -> Outcomes:
-            told = None if progress is None else (lambda state: progress(stage, state))
-            return lanes.run("md", work, inputs, min_success=min_success, progress=told)
-
-        first = done("crystal", [{"kind": "crystal", **head, "crystal": atoms_to_plain(atoms)}], 1.0)
-        crystal = _relaxed(first[0].result())
-        hops = find_hops(atoms_from_plain(crystal), spec.settings)
-        plain = {name: crystal[name] for name in ("symbols", "cell", "positions")}
-        inputs = [{"kind": "hop", **head, "crystal": plain, "hop": asdict(hop)} for hop in hops]
-        outcomes = done("hops", inputs, 0.0)
-    figures = tuple(_figures(hop, outcome) for hop, outcome in zip(hops, outcomes, strict=True))
-    n_reused = first.n_reused + outcomes.n_reused
+        found = run_barriers(atoms, spec.settings, place, lanes, time_limit_s=limit_s, progress=progress)
     provenance = Provenance(settings=spec.model_dump(mode="json"))
-    return NebVacancyResult(os.fspath(folder), model.card.name, crystal, figures, n_reused, provenance)
+    return NebVacancyResult(os.fspath(folder), model.card.name, found.crystal, found.hops, found.n_reused, provenance)
+
+
+def run_barriers(
+    atoms: Atoms,
+    settings: NebSettings,
+    potential: str | Path,
+    engine: Engine,
+    *,
+    time_limit_s: float = 86400.0,
+    progress: Callable[[str, TaskProgress], None] | None = None,
+) -> Barriers:
+    """Relax a crystal and compute the barriers of its hops, on an open engine.
+
+    Parameters
+    ----------
+    atoms
+        The crystal.
+    settings
+        What hops, how far, how well converged.
+    potential
+        The folder of the potential.
+    engine
+        Stays open.
+    time_limit_s
+        Of one task.
+    progress
+        As in `run_neb_vacancy`.
+
+    Raises
+    ------
+    InputError
+        When there is no hop, or more than ``max_hops``.
+    RunError
+        When the crystal cannot be relaxed.
+    """
+    head = {"potential": folder_digest(potential), "settings": settings.model_dump(mode="json")}
+    start = "mlip_sse.md_protocols.neb_tasks:start"
+    work = Work(start, {"potential": os.fspath(potential)}, time_limit_s, "neb_vacancy")
+
+    def done(stage: str, inputs: list[dict[str, Any]], min_success: float) -> Outcomes:
+        told = None if progress is None else (lambda state: progress(stage, state))
+        return engine.run("md", work, inputs, min_success=min_success, progress=told)
+
+    first = done("crystal", [{"kind": "crystal", **head, "crystal": atoms_to_plain(atoms)}], 1.0)
+    crystal = _relaxed(first[0].result())
+    hops = find_hops(atoms_from_plain(crystal), settings)
+    plain = {name: crystal[name] for name in ("symbols", "cell", "positions")}
+    inputs = [{"kind": "hop", **head, "crystal": plain, "hop": asdict(hop)} for hop in hops]
+    outcomes = done("hops", inputs, 0.0)
+    figures = tuple(_figures(hop, outcome) for hop, outcome in zip(hops, outcomes, strict=True))
+    return Barriers(crystal, figures, first.n_reused + outcomes.n_reused)
 
 
 def _folder_of(chosen: Potential | str | Path, folder: Path) -> Path:

@@ -28,7 +28,7 @@ from mlip_sse.md_protocols.neb_specs import NebSettings
 from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
 from mlip_sse.structures import VacancyHop, compact_supercell, shortest_image_distance, vacancy_hops
 
-__all__ = ["HopBarrier", "compute_hop", "find_hops", "neb_vacancy_hops", "relaxed_crystal"]
+__all__ = ["HopBarrier", "compute_hop", "find_hops", "hop_ends", "neb_vacancy_hops", "relaxed_crystal"]
 
 Stage = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
 """Does a part of the work, or gives what it gave before: its name and what does it in, arrays and words out."""
@@ -141,7 +141,7 @@ def compute_hop(
         When the cell is too small for the hop.
     """
     tell = progress if progress is not None else lambda line: None
-    sites, ion, initial, final = _ends(crystal, hop, settings)
+    sites, ion, initial, final = hop_ends(crystal, hop, settings.min_width_a)
     ends = stage("ends", partial(_relaxed_ends, sites, (initial, final), calculator, settings, tell))
     verdict = _verdict_of_ends(ends, hop)
     for start, relaxed in ((initial, ends["positions"][0]), (final, ends["positions"][1])):
@@ -153,15 +153,30 @@ def compute_hop(
         found = stage(f"band_{n_pushes}", partial(_converged, initial, ion, path, calculator, settings, tell))
         if found["reason"]:
             return HopBarrier(hop, verdict.refuse(found["reason"]), template=initial, n_pushes=n_pushes)
-        if found["modes"].shape[0] == 0 or n_pushes == _MAX_PUSHES:
+        if n_pushes == _MAX_PUSHES or (better := _better_path(found)) is None:
             break
-        path = _pushed(found["positions"], found["modes"][0])
+        path = better
     return judged(hop, verdict, initial, ends, found, n_pushes)
 
 
-def _ends(crystal: Atoms, hop: VacancyHop, settings: NebSettings) -> tuple[Atoms, int, Atoms, Atoms]:
-    """Return the sites of all but the removed ion, the index of the hopping ion, and both ends."""
-    sites = compact_supercell(crystal, min_width=settings.min_width_a)
+def hop_ends(crystal: Atoms, hop: VacancyHop, min_width_a: float) -> tuple[Atoms, int, Atoms, Atoms]:
+    """Return the perfect cell, the index of the hopping ion without the removed one, and both ends, not relaxed.
+
+    Parameters
+    ----------
+    crystal
+        That the hop belongs to.
+    hop
+        From `find_hops`.
+    min_width_a
+        Least width of the cell in Å.
+
+    Raises
+    ------
+    InputError
+        When the cell is too small for the hop.
+    """
+    sites = compact_supercell(crystal, min_width=min_width_a)
     if hop.distance > 0.45 * (size := shortest_image_distance(np.asarray(sites.cell.array))):
         raise InputError(
             f"found a hop of {hop.distance:.2f} Å in a cell whose images are {size:.2f} Å apart, expected more than "
@@ -287,6 +302,19 @@ def _converged(
         "curvatures": values[:3],
         "along": along,
     }
+
+
+def _better_path(found: dict[str, Any]) -> NDArray[np.float64] | None:
+    """Return where to start again from a band whose top is no saddle; None where it is one."""
+    positions = np.asarray(found["positions"])
+    if found["modes"].shape[0]:
+        return _pushed(positions, found["modes"][0])
+    if found["along"] < 0:
+        return None
+    # The highest image climbed into a dip between two saddles: images between the images find one of them.
+    finer = np.empty((2 * len(positions) - 1, *positions.shape[1:]))
+    finer[::2], finer[1::2] = positions, 0.5 * (positions[1:] + positions[:-1])
+    return finer
 
 
 def _pushed(positions: NDArray[np.float64], mode: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -136,7 +136,7 @@ def landscape(**shape):
     settings = NebSettings(**{**TIGHT, "cell": "fixed"})
     crystal = crystal_of_argon()
     (hop,) = vacancy_hops(crystal, "Ar", 4.0)
-    _, ion, initial, _ = neb_vacancy._ends(crystal, hop, settings)
+    _, ion, initial, _ = neb_vacancy.hop_ends(crystal, hop, settings.min_width_a)
     calculator = Landscape(initial.positions.copy(), ion, initial.positions[ion].copy(), np.array(hop.vector), **shape)
     return crystal, hop, settings, calculator
 
@@ -165,6 +165,27 @@ def test_a_hill_that_was_not_left_is_weak(monkeypatch):
     assert found.verdict.quality == "weak"
     assert found.verdict.reasons == ("the top falls off in 2 directions: a lower path leads aside",)
     assert found.barrier_forward.value == pytest.approx(0.6, abs=2e-3)
+
+
+def test_a_dip_at_the_top_gets_more_images():
+    """The middle image climbs into a dip between two saddles; the barrier is that of the saddles."""
+    crystal, hop, settings, calculator = landscape(h=0.6, a=0.0, b=1.5)
+
+    class Dipped(Landscape):
+        def calculate(self, *arguments, **keywords):
+            super().calculate(*arguments, **keywords)
+            u = 2 * self.axes[0] @ (self.atoms.positions[self.ion] - self.origin) / self.length - 1
+            dip = 0.15 * np.exp(-16 * u**2)
+            self.results["energy"] -= dip
+            self.results["forces"][self.ion] -= 32 * u * dip * 2 / self.length * self.axes[0]
+
+    calculator.__class__ = Dipped
+    found = neb_vacancy.compute_hop(crystal, hop, lambda: calculator, settings)
+    u = np.linspace(-1, 1, 2001)
+    wanted = (0.6 * (1 - u**2) ** 2 - 0.15 * np.exp(-16 * u**2)).max()
+    assert (len(found.images), found.n_pushes) == (9, 1)
+    assert found.barrier_forward.value == pytest.approx(wanted, abs=1e-3)
+    assert found.curvature_along < 0
 
 
 def test_a_vacancy_that_does_not_stay_is_refused():
@@ -246,7 +267,7 @@ def test_curvatures_are_those_of_the_formula():
 def test_a_first_path_keeps_atoms_apart():
     crystal = crystal_of_argon()
     (hop,) = vacancy_hops(crystal, "Ar", 4.0)
-    _, ion, initial, final = neb_vacancy._ends(crystal, hop, NebSettings(**TIGHT))
+    _, ion, initial, final = neb_vacancy.hop_ends(crystal, hop, NebSettings(**TIGHT).min_width_a)
     path = first_path(initial, final, 5)
     assert path[0] == pytest.approx(initial.positions)
     assert path[-1] == pytest.approx(final.positions)
