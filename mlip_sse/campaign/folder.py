@@ -115,6 +115,15 @@ class CampaignFolder:
         """
         return _read_json(self.path / STATE_FILE)
 
+    def kept_recipe(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the recipe that the campaign began with; a recipe that changed in the meantime changes nothing."""
+        state = self.state()
+        if "recipe" not in state:
+            state["recipe"] = dict(recipe)
+            write_json_whole(self.path / STATE_FILE, state)
+        found: dict[str, Any] = state["recipe"]
+        return found
+
     def add_learning_time(self, seconds: float) -> float:
         """Add to the clock of learning, which runs over all calls; return its new value in s."""
         state = self.state()

@@ -81,7 +81,7 @@ class Learner:
     def __post_init__(self) -> None:
         self.reference = load_reference(self.spec.reference)
         self.question = question_of(self.spec)
-        self.recipe = recipe_of(self.spec, self.question.temperatures_k)
+        self.recipe = self.folder.kept_recipe(recipe_of(self.spec, self.question.temperatures_k))
 
     @property
     def n_left(self) -> int:

@@ -37,6 +37,15 @@ def test_it_is_made_and_taken_up_again(spec, tmp_path):
     assert folder.answer() == {"verdict": "resolved"}
 
 
+def test_a_campaign_keeps_the_recipe_it_began_with(spec, tmp_path):
+    folder = CampaignFolder(tmp_path / "c")
+    with folder.opened(spec):
+        assert folder.kept_recipe({"family": "pod", "cutoff": 5.0})["cutoff"] == 5.0
+        folder.add_learning_time(1.0)
+    with folder.opened(spec):
+        assert folder.kept_recipe({"family": "pod", "cutoff": 4.0})["cutoff"] == 5.0
+
+
 def test_other_words_are_the_same_campaign_and_other_numbers_are_not(spec, tmp_path):
     folder = CampaignFolder(tmp_path / "c")
     with folder.opened(spec):
