@@ -22,6 +22,8 @@ from mlip_sse.errors import InputError
 __all__ = ["PairCounter", "RadialDistribution", "cell_widths", "peak_position", "radial_distributions"]
 
 _PEAK_SHARE = 0.5
+_TOP_SHARE = 0.75
+_NOISE_SHELLS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,39 +168,43 @@ def cell_widths(cell: NDArray[np.floating]) -> NDArray[np.float64]:
     return widths
 
 
-def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64], half_width: float = 0.15) -> float | None:
+def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
     """Return where the first peak of g(r) lies, in Å, from a parabola through its top; None where there is none.
 
     The first peak is the highest point of the first stretch above half of the largest value. The parabola is a least
-    squares fit to the points within ``half_width`` of it, so that shells thinner than the peak do not decide by noise.
+    squares fit to all points around it above three quarters of its height, so that neither shells thinner than the
+    peak nor a broad top decide by noise.
 
     Parameters
     ----------
     radii : (n_bins,) Å, evenly spaced
     values : (n_bins,)
-    half_width
-        In Å; at least two shells.
     """
     top = float(values.max(initial=0.0))
     if top <= 0.0 or len(radii) < 5:
         return None
-    above = values >= _PEAK_SHARE * top
-    first = int(np.argmax(above))
-    # A stretch ends where g stays below for as long as a peak is wide: one empty shell is noise.
-    gap = max(2, round(half_width / (radii[1] - radii[0])))
-    last = first
-    while (ahead := np.flatnonzero(above[last + 1 : last + 1 + gap])).size:
-        last += 1 + int(ahead[-1])
+    start = int(np.argmax(values >= _PEAK_SHARE * top))
+    first, last = _stretch(values >= _PEAK_SHARE * top, start)
     middle = first + int(np.argmax(values[first : last + 1]))
     if middle in (0, len(radii) - 1):
         return None
-    near = np.abs(radii - radii[middle]) <= max(half_width, 2.0 * (radii[1] - radii[0])) + 1e-9
-    bend, slope, _ = np.polyfit(radii[near] - radii[middle], values[near], 2)
-    if bend >= 0.0:
+    first, last = _stretch(values >= _TOP_SHARE * values[middle], middle)
+    near = slice(max(0, min(first, middle - 2)), max(last, middle + 2) + 1)
+    distance = radii[near] - radii[middle]
+    bend, slope, _ = np.polyfit(distance, values[near], 2)
+    if bend >= 0.0 or not distance[0] <= -0.5 * slope / bend <= distance[-1]:
         return None
-    shift = -0.5 * slope / bend
-    reach = float(np.abs(radii[near] - radii[middle]).max())
-    return float(radii[middle] + shift) if abs(shift) <= reach else None
+    return float(radii[middle] - 0.5 * slope / bend)
+
+
+def _stretch(above: NDArray[np.bool_], inside: int) -> tuple[int, int]:
+    """Return the first and last place of the stretch around a place; a gap of less than three shells is noise."""
+    first = last = inside
+    while (ahead := np.flatnonzero(above[last + 1 : last + 1 + _NOISE_SHELLS])).size:
+        last += 1 + int(ahead[-1])
+    while (behind := np.flatnonzero(above[max(0, first - _NOISE_SHELLS) : first])).size:
+        first = max(0, first - _NOISE_SHELLS) + int(behind[0])
+    return first, last
 
 
 @njit(cache=True, fastmath=True)
