@@ -2,23 +2,32 @@
 
 Python blocks of a page share one namespace and run in the order of the page; console lines that start with
 ``$ mlip-sse``, ``$ lmp`` or ``$ mpirun`` run between them and must leave with exit code 0; ``$ make`` lines must name a
-target. All in a folder that holds the dumps the pages speak of, lithium walking among a vibrating framework at four
-temperatures, and what else a page asks for: data of others, a small potential for LiCl, and
-a campaign of made-up numbers.
+target. A campaign takes too long: of ``$ mlip-sse campaign`` the options are parsed, spec and engine are loaded as the
+program loads them, and a folder is left as a campaign leaves it, with made-up numbers and a potential that ships. All
+in a folder that holds the dumps the pages speak of, lithium walking among a vibrating framework at four temperatures,
+and what else a page asks for: data of others, a small potential for LiCl, and a campaign of made-up numbers.
 """
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from mlip_sse.campaign.folder import CampaignFolder
+from mlip_sse.campaign.specs import CampaignSpec, load_campaign
+from mlip_sse.cli.campaign import command as campaign_command
 from mlip_sse.cli.main import VERBS, main
-from tests.report.sample_campaign import Sample, write_campaign
+from mlip_sse.engine import load_engine
+from mlip_sse.specs import Spec
+from tests.report.sample_campaign import Sample, put, write_campaign
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -128,7 +137,9 @@ def test_every_block_of_the_page_runs(page, dumps, request, shared_data, tmp_pat
 
 def run_console_line(command, where, capsys):
     words = shlex.split(command)
-    if words[0] == "mlip-sse":
+    if words[:2] == ["mlip-sse", "campaign"] and "--help" not in words:
+        leave_a_campaign(words[2:])
+    elif words[0] == "mlip-sse":
         code = main(words[1:])
         assert code == 0, f"{where}: {command}: {capsys.readouterr().err}"
     elif words[0] == "cd":
@@ -146,6 +157,35 @@ def run_console_line(command, where, capsys):
         assert words[:2] == ["pip", "install"], f"{where}: a command that is not checked: {command}"
 
 
+def leave_a_campaign(arguments):
+    """Check that a campaign would start, and leave what one leaves: a second call finds the folder and its spec."""
+    program = typer.Typer()
+    program.command()(campaign_command)
+    options = typer.main.get_command(program).make_context("campaign", list(arguments)).params
+    spec = load_campaign(options["spec"])
+    load_engine(options["engine"])
+    folder = Path(options["out"] or Path(options["spec"]).stem)
+    if not folder.exists():
+        write_campaign(folder, Sample(n_rounds=3, n_frames=60))
+        for name in ("spec.yaml", "campaign.json"):  # of another spec; the campaign's own code writes them anew
+            (folder / name).unlink()
+        (folder / ".driver").touch()
+        for name in ("potential", "dataset"):
+            shutil.rmtree(folder / name)
+        shutil.copytree(REPOSITORY / "potentials" / "li6ps5cl_pod", folder / "potential")
+        for path in (folder / "rounds").iterdir():
+            document = json.loads(path.read_text())
+            document["potential"]["path"] = "potential"
+            state = {"train": [], "held_out": [], "n_calls": 270, "digest": "0" * 64, "reach": 1.0, "starts": []}
+            put(path, document | {"state_of_learning": state})
+        for path in (folder / "trajectories").iterdir():
+            path.rename(path.with_name(path.name.replace("K_0.", "K_seed1.")))
+        answer = folder / "answer.json"
+        answer.write_text(answer.read_text().replace("K_0.", "K_seed1."))
+    with CampaignFolder(folder).opened(spec):
+        assert (folder / "spec.yaml").is_file()
+
+
 def test_each_page_is_in_the_navigation_and_none_is_empty():
     navigation = (REPOSITORY / "mkdocs.yml").read_text()
     for page in PAGES:
@@ -158,6 +198,27 @@ def test_each_page_is_in_the_navigation_and_none_is_empty():
 def test_the_page_on_the_command_line_lists_every_verb():
     text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z-]+)(?: [^`]*)?` \|", text, re.MULTILINE)) == set(VERBS)
+
+
+def keys_of_a_campaign():
+    """Yield each key of a campaign, sections as ``section.key``, and its default as the page writes it."""
+    for name, field in CampaignSpec.model_fields.items():
+        own = field.get_default(call_default_factory=True)
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Spec)):
+            yield name, own
+            continue
+        for key, inner in field.annotation.model_fields.items():
+            yield f"{name}.{key}", getattr(own, key) if isinstance(own, Spec) else inner.default
+
+
+def test_the_page_on_campaigns_explains_every_key_with_its_default():
+    _, _, text = (REPOSITORY / "docs" / "campaign.md").read_text(encoding="utf-8").partition("## Every key")
+    shown = dict(re.findall(r"^\| `([a-z0-9_.]+)` \| (?:`([^`]*)` )?\|", text, re.MULTILINE))
+    known = dict(keys_of_a_campaign())
+    assert set(shown) == set(known)
+    for key, default in known.items():
+        if isinstance(default, int | float | str):
+            assert shown[key] == (f"{default:g}" if isinstance(default, float) else str(default)), key
 
 
 def test_no_block_escapes_the_tests():
