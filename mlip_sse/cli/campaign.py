@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlip_sse.cli.campaign_answers import answer_text, probe_text
+
 if TYPE_CHECKING:
     from mlip_sse.engine import Progress
 
@@ -23,7 +25,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer for machines.")] = False,
 ) -> None:
     """Learn a potential for a material and answer its question; the same command again goes on where it was."""
-    from mlip_sse.campaign import Campaign
+    from mlip_sse.campaign.campaign import Campaign
     from mlip_sse.cli.simulate import terminated_like_interrupted
     from mlip_sse.report import write_report
 
@@ -37,7 +39,7 @@ def command(
 
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    typer.echo(_answer_text(answer))
+    typer.echo(answer_text(answer))
     typer.echo(f"The potential lies in {folder / 'potential'}, the report is {report}")
 
 
@@ -51,36 +53,12 @@ def _round_line(document: dict[str, Any]) -> str:
         reached = sum(segment["reached_ps"] for segment in document["exploration"])
         line += f"; {whole} of {len(document['exploration'])} runs came to their end, {reached:.1f} ps"
         line += f", {document['selection']['n_candidates']} candidates"
-    probe = document["probe"]
-    if probe is not None and probe["activation_energy_ev"] is not None:
-        line += f"; Ea {_interval(probe['activation_energy_ev'])} eV"
+    if document["probe"] is not None and (found := probe_text(document["probe"])):
+        line += f"; {found}"
     if document["decision"] is not None and document["decision"]["end"]:
         verb = "the answer stands" if document["decision"]["stop"] else "learning ends"
         line += f"\n          {verb}: {'; '.join(document['decision']['reasons'])}"
     return line
-
-
-def _answer_text(answer: dict[str, Any]) -> str:
-    lines = [f"{'T (K)':>8}  {'D (cm²/s)':>34}  {'sigma (mS/cm)':>30}"]
-    for row in answer["temperatures"]:
-        diffusivity, conductivity = (_interval(row[k]) for k in ("tracer_diffusivity_cm2_s", "conductivity_ms_cm"))
-        lines.append(f"{row['temperature_k']:8g}  {diffusivity:>34}  {conductivity:>30}")
-    for name, key, unit in (
-        ("Ea", "activation_energy_ev", "eV"),
-        ("sigma(300 K)", "conductivity_300k_ms_cm", "mS/cm"),
-        ("D(300 K)", "diffusivity_300k_cm2_s", "cm²/s"),
-    ):
-        lines.append(f"{name:>14}: {_interval(answer[key])} {unit}")
-    lines.append(f"{'verdict':>14}: {answer['verdict']}" + "".join(f"\n{'':16}{each}" for each in answer["reasons"]))
-    return "\n".join(lines)
-
-
-def _interval(plain: dict[str, Any] | None) -> str:
-    if plain is None:
-        return "not resolved"
-    if plain["value"] is None:
-        return f"below {plain['high']:.3g}"
-    return f"{plain['value']:.3g} ({plain['low']:.3g} to {plain['high']:.3g})"
 
 
 def _say(line: str) -> None:
