@@ -24,7 +24,7 @@ def command(
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Write one self-contained HTML page of a campaign, or serve it to this machine while the campaign runs."""
+    """Write one self-contained HTML page of a campaign, or serve it while the campaign runs."""
     from mlip_sse.errors import InputError
     from mlip_sse.report import watch as watch_folder
     from mlip_sse.report import write_report
