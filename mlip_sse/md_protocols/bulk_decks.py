@@ -5,7 +5,7 @@ interrupted writes the same trajectory, byte by byte, as one that was not.
 """
 
 from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
-from mlip_sse.md_protocols.deck import number_text, seeds_of
+from mlip_sse.md_protocols.deck import current_lines, number_text, seeds_of
 from mlip_sse.md_protocols.segment_decks import (
     BAROSTAT_PS,
     BARS_PER_GPA,
@@ -85,6 +85,7 @@ def segment_deck(
             *start,
             "fix move all nve",
             f"fix hold all temp/csvr {span} {number_text(spec.time_constant_fs / 1000)} {thermostat_seed}",
+            *(() if spec.current_steps is None else current_lines(spec.current_steps)),
             *dump_lines(lines, spec.dump_steps),
             *end_lines(n_steps),
         ]

@@ -45,7 +45,8 @@ class BulkInputs:
         Raises
         ------
         SpecError
-            When a temperature lies outside the potential's domain.
+            When a temperature lies outside the potential's domain, or the charge current of ions without charges is
+            asked for.
         InputError
             When the potential does not know an element.
         """
@@ -54,7 +55,13 @@ class BulkInputs:
             raise SpecError(
                 f"temperatures_k: found {', '.join(outside)} K, but the potential holds {low:g} to {high:g} K"
             )
-        return cls(spec, atoms, potential.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols()))))
+        lines = potential.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))
+        if spec.current_every_fs is not None and lines.charges_e is None:
+            raise SpecError(
+                f"current_every_fs: found {spec.current_every_fs:g}, but the ions of {potential.card.name!r} carry no "
+                "charges, expected no such key: take the conductivity from the displacements"
+            )
+        return cls(spec, atoms, lines)
 
     @property
     def files(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlip_sse.engine import Engine, EngineSpec, Outcomes
+from mlip_sse.engine import Engine, EngineSpec, Outcome, Outcomes
 from mlip_sse.engine import Progress as TaskProgress
 from mlip_sse.md_protocols.bulk_inputs import BulkInputs, bulk_work, mean_cell
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
@@ -89,13 +89,18 @@ def run_bulk_diffusion(
     with _lanes(folder, engine) as lanes:
         cells, runs = _all_tasks(lanes, tasks, progress)
     found = tuple(mean_cell(each.result(), t) for each, t in zip(cells, spec.temperatures_k, strict=True))
-    figures = tuple(
-        {**label, **outcome.result(), "trajectory": os.fspath(outcome.folder.path / TRAJECTORY_FILE)}
-        for label, outcome in zip(tasks.labels, runs, strict=True)
-    )
+    figures = tuple({**label, **_with_places(outcome)} for label, outcome in zip(tasks.labels, runs, strict=True))
     n_reused = cells.n_reused + runs.n_reused
     provenance = Provenance(settings=spec.model_dump(mode="json"))
     return BulkDiffusionResult(os.fspath(folder), model.card.name, found, figures, n_reused, provenance)
+
+
+def _with_places(outcome: Outcome) -> dict[str, Any]:
+    """Return the result of a production run, its files with their folder."""
+    found, folder = outcome.result(), outcome.folder.path
+    current = found.get("charge_current")
+    found["charge_current"] = None if current is None else os.fspath(folder / current)
+    return {**found, "trajectory": os.fspath(folder / TRAJECTORY_FILE)}
 
 
 def _lanes(

@@ -31,6 +31,12 @@ class BulkDynamicsSpec(Spec):
     production_ps: float = Field(gt=0, description="time that is written, in ps", examples=[200.0])
     segment_ps: float = Field(20.0, gt=0, description="time after which what is done is safe from a kill, in ps")
     dump_every_fs: float = Field(100.0, gt=0, description="time between stored frames in fs")
+    current_every_fs: float | None = Field(
+        None,
+        gt=0,
+        description="time between values of the charge current Σ q v, for Green-Kubo; with fixed charges only",
+        examples=[4.0],
+    )
     time_constant_fs: float = Field(200.0, ge=10, le=10000, description="of the thermostat (Bussi 2007) in fs")
     time_limit_hours: float = Field(24.0, gt=0, description="wall time after which one run is stopped, in hours")
 
@@ -39,10 +45,15 @@ class BulkDynamicsSpec(Spec):
         for key in ("temperatures_k", "seeds"):
             if len(set(getattr(self, key))) != len(getattr(self, key)):
                 raise ValueError(f"{key}: found a value twice, expected each once")
-        ratio = self.dump_every_fs / self.timestep_fs
-        if round(ratio) < 1 or abs(ratio - round(ratio)) > _TOLERANCE * ratio:
+        if not _is_multiple(self.dump_every_fs, self.timestep_fs):
             raise ValueError(
                 f"dump_every_fs: found {self.dump_every_fs:g}, expected a multiple of {self.timestep_fs:g}"
+            )
+        if (often := self.current_every_fs) is not None and not (
+            _is_multiple(often, self.timestep_fs) and _is_multiple(self.dump_every_fs, often)
+        ):
+            raise ValueError(
+                f"current_every_fs: found {often:g}, expected a multiple of timestep_fs that divides dump_every_fs"
             )
         if self.production_ps * 1000 < 2 * self.dump_every_fs or self.segment_ps * 1000 < 2 * self.dump_every_fs:
             raise ValueError("production_ps, segment_ps: expected at least two times dump_every_fs")
@@ -60,12 +71,22 @@ class BulkDynamicsSpec(Spec):
         return round(self.dump_every_fs / self.timestep_fs)
 
     @property
+    def current_steps(self) -> int | None:
+        """MD steps between values of the charge current."""
+        return None if self.current_every_fs is None else round(self.current_every_fs / self.timestep_fs)
+
+    @property
     def segments(self) -> tuple[int, ...]:
         """MD steps of each segment, whole frames each."""
         frames = self.steps(self.production_ps) // self.dump_steps
         each = max(1, self.steps(self.segment_ps) // self.dump_steps)
         whole, rest = divmod(frames, each)
         return (each * self.dump_steps,) * whole + ((rest * self.dump_steps,) if rest else ())
+
+
+def _is_multiple(interval: float, step: float) -> bool:
+    ratio = interval / step
+    return round(ratio) >= 1 and abs(ratio - round(ratio)) <= _TOLERANCE * ratio
 
 
 class BulkDiffusionSpec(BulkDynamicsSpec, ProtocolSpec):

@@ -1,5 +1,6 @@
 """The tasks of bulk diffusion, done by the engine's md lane: one mean cell, or one production run in segments."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlip_sse.md_protocols.bulk_decks import CELL_FILE
-from mlip_sse.md_protocols.deck import TRAJECTORY_FILE
+from mlip_sse.md_protocols.deck import CURRENT_FILE, TRAJECTORY_FILE
 from mlip_sse.md_protocols.log import lammps_version, read_thermo
 from mlip_sse.md_protocols.segment_decks import END_FILE
 from mlip_sse.md_protocols.segment_runs import LOG_FILE, SegmentRunner, join_dumps, read_text
@@ -65,6 +66,9 @@ def _production(work: SegmentRunner, inputs: dict[str, Any], folder: Path) -> di
         done.append(place)
     thermos = [read_thermo(read_text(place / LOG_FILE)) for place in done]
     n_frames = join_dumps([place / TRAJECTORY_FILE for place in done], folder / TRAJECTORY_FILE) if done else 0
+    currents = [place / CURRENT_FILE for place in done if (place / CURRENT_FILE).is_file()]
+    if currents:
+        _join_currents(currents, folder / CURRENT_FILE)
     mean = {
         name: float(np.mean(np.concatenate([getattr(thermo, name) for thermo in thermos]))) if thermos else None
         for name in ("temperatures_k", "pressures_gpa", "densities_g_cm3")
@@ -73,9 +77,19 @@ def _production(work: SegmentRunner, inputs: dict[str, Any], folder: Path) -> di
         "n_segments": len(inputs["decks"]),
         "n_segments_done": len(done),
         "n_frames": n_frames,
+        "charge_current": CURRENT_FILE if currents else None,
         "mean_temperature_k": mean["temperatures_k"],
         "mean_pressure_gpa": mean["pressures_gpa"],
         "density_g_cm3": mean["densities_g_cm3"],
         "engine": f"LAMMPS {lammps_version(read_text(done[0] / LOG_FILE))}" if done else None,
         "ended": None if ended is None else {"kind": ended[0], "reason": ended[1], "segment": len(done)},
     }
+
+
+def _join_currents(tables: list[Path], target: Path) -> None:
+    """Write the rows of all tables into one; each begins with the last row of the one before, after two of titles."""
+    rows = [table.read_text(encoding="ascii").splitlines() for table in tables]
+    lines = [*rows[0], *(line for table in rows[1:] for line in table[3:])]
+    part = target.with_name(f"{target.name}.part")
+    part.write_text("\n".join(lines) + "\n", encoding="ascii")
+    os.replace(part, target)

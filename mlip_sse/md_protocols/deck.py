@@ -21,6 +21,7 @@ __all__ = [
     "DATA_FILE",
     "DECK_FILE",
     "TRAJECTORY_FILE",
+    "current_lines",
     "data_text",
     "deck_text",
     "inputs_sha256",
@@ -85,14 +86,18 @@ def _production(spec: DiffusionSpec, lines: LammpsInput, temperature_k: float, s
         "none": ["fix             move all nve"],
     }[spec.thermostat.kind]
     if spec.current_every_fs is not None and lines.charges_e is not None:
-        every = spec.every(spec.current_every_fs)
-        deck += [f"variable        j{axis} atom q*v{axis}" for axis in "xyz"]
-        deck += [
-            "compute         current all reduce sum v_jx v_jy v_jz",
-            f"fix             current all ave/time {every} 1 {every} c_current[*] file {CURRENT_FILE} format ' %.7g'"
-            ' title1 "# charge current sum(q v), e Angstrom/ps" title2 "# step Jx Jy Jz"',
-        ]
+        deck += current_lines(spec.every(spec.current_every_fs))
     return deck
+
+
+def current_lines(every: int) -> list[str]:
+    """Return what writes the charge current Σ q v, every so many steps."""
+    return [
+        *(f"variable        j{axis} atom q*v{axis}" for axis in "xyz"),
+        "compute         current all reduce sum v_jx v_jy v_jz",
+        f"fix             current all ave/time {every} 1 {every} c_current[*] file {CURRENT_FILE} format ' %.7g'"
+        ' title1 "# charge current sum(q v), e Angstrom/ps" title2 "# step Jx Jy Jz"',
+    ]
 
 
 def inputs_sha256(deck: str, data: str, lines: LammpsInput) -> str:

@@ -120,6 +120,23 @@ def test_after_kill_9_no_segment_is_repeated_and_the_trajectory_is_the_same(tmp_
     assert not list(folder.glob("tasks/*/*.running"))
 
 
+def test_the_charge_current_goes_on_from_segment_to_segment(tmp_path, lammps):
+    """Σ q Δx over the whole trajectory is the integral of the current, across the joints."""
+    (run,) = run_bulk_diffusion(small(current_every_fs=2.0, dump_every_fs=10.0), tmp_path / "out").runs
+    assert run["n_segments_done"] == 3
+    table = np.loadtxt(run["charge_current"])
+    assert table[:, 0].tolist() == list(range(251))
+    trajectory = Trajectory.read(run["trajectory"])
+    signs = np.where(np.array(trajectory.species) == "Li", 1.0, -1.0)
+    dipole = (signs[:, None] * (trajectory.positions[-1] - trajectory.positions[0])).sum(axis=0)
+    moved = 0.002 * (table[1:, 1:] + table[:-1, 1:]).sum(axis=0) / 2
+    # Trapezoids of 2 fs, and five decimals of 64 ions in the dump.
+    assert moved == pytest.approx(dipole, abs=2e-2)
+    assert np.abs(dipole).max() > 0.1
+    plain = run_bulk_diffusion(small(), tmp_path / "plain").runs[0]
+    assert plain["charge_current"] is None
+
+
 def segments(folder):
     """Return when the dump of each finished segment was written."""
     return {path: path.stat().st_mtime_ns for path in folder.glob("tasks/*/segment_????/production.lammpstrj")}
@@ -175,6 +192,8 @@ def test_a_program_that_fails_for_another_reason_is_an_error_and_tried_again(tmp
         ({"temperatures_k": [-5.0]}, "greater than 0"),
         ({"seeds": [1, 1]}, "seeds: found a value twice"),
         ({"dump_every_fs": 5.0}, "expected a multiple of 2"),
+        ({"current_every_fs": 3.0}, "current_every_fs: found 3, expected a multiple of timestep_fs that divides"),
+        ({"current_every_fs": 6.0}, "current_every_fs: found 6, expected a multiple of timestep_fs that divides"),
         ({"segment_ps": 0.02}, "at least two times dump_every_fs"),
         ({"cell_ps": 0.1}, "expected at least 100 steps"),
         ({"cell": "cubic"}, "expected 'isotropic', 'orthogonal' or 'triclinic'"),
@@ -185,6 +204,13 @@ def test_what_cannot_be_is_refused_in_one_line(changes, message):
     with pytest.raises(SpecError, match=message) as caught:
         small(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_a_current_of_ions_without_charges_is_refused(tmp_path, lammps):
+    structure = {"prototype": "fcc", "species": ["Ar"], "repeats": [3, 3, 3], "density_g_cm3": [1.6]}
+    spec = small(structure=structure, potential="argon_lennard_jones", temperatures_k=[84.0], current_every_fs=4.0)
+    with pytest.raises(SpecError, match="the ions of 'argon_lennard_jones' carry no charges"):
+        run_bulk_diffusion(spec, tmp_path / "out")
 
 
 def test_segments_hold_whole_frames():
