@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.errors import InputError
 from mlip_sse.md_protocols.exploration.dynamics import Drive, State, run_states
 from mlip_sse.md_protocols.exploration.ends import End, PhysicalAlarms
 from mlip_sse.md_protocols.exploration.looks import Looks
+from mlip_sse.md_protocols.exploration.spreads import committee_spreads
 from mlip_sse.md_protocols.exploration.trust import Trust, judge_of, untrusted
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["N_SPREADS", "Look", "Segment", "looks_of", "run_segment", "spread_pl
 N_SPREADS = 60
 """Most looks of a segment whose committee spread is evaluated: the last, those of highest excess, and others evenly.
 
-One costs as much as some twenty steps.
+One costs as much as two steps of each member.
 """
 
 _N_LAST = 4
@@ -132,17 +132,9 @@ def spread_places(excess: Sequence[float], n: int) -> NDArray[np.intp]:
 
 def _spreads(seen: Sequence[Look], potential: "Potential", start: "Atoms") -> NDArray[np.float64]:
     found = np.full((len(seen), len(start)), np.nan)
-    calculator = potential.calculator()
-    if "forces_std" not in calculator.implemented_properties:
-        return found
-    for place in spread_places([look.trust.excess for look in seen], N_SPREADS):
-        try:
-            spread = calculator.get_property("forces_std", _atoms(start, seen[place].state))
-        except InputError:  # a committee of one has no spread
-            break
-        found[place] = np.linalg.norm(np.asarray(spread), axis=-1)
-    if hasattr(calculator, "close"):
-        calculator.close()
+    places = spread_places([look.trust.excess for look in seen], N_SPREADS)
+    if len(places):
+        found[places] = committee_spreads(potential, [_atoms(start, seen[place].state) for place in places])
     return found
 
 
