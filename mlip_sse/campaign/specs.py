@@ -125,7 +125,9 @@ class DecisionSpec(Spec):
 
     rounds: int = Field(2, ge=2, le=10, description="rounds over which nothing may move")
     error_change: float = Field(0.1, gt=0, le=1, description="largest relative change of the held-out force error")
-    alarms: float = Field(0.02, ge=0, le=1, description="largest share of looks above the alarm")
+    alarms: float = Field(
+        0.1, ge=0, le=1, description="largest share of looks above the alarm, which one familiar frame in twenty is"
+    )
 
 
 class ConductivityDecisionSpec(DecisionSpec):
