@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlip_sse.report.barrier_section import is_about_barriers
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import INK, PALETTE, SYMBOLS, Figure, axes, label, shown
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
@@ -14,6 +15,10 @@ from mlip_sse.report.written import written
 __all__ = ["checks_section"]
 
 _PEAK_TOLERANCE_A = 0.05
+_NO_TEACHER = "No dynamics with the reference itself was run to compare with."
+_ON_PATHS = (
+    "The reference was asked along the path of each hop; its energies stand beside those of the potential above."
+)
 
 
 def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]:
@@ -27,7 +32,7 @@ def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
     soft = _softening_plot(softening)
     parts = [
         tag("h2", "Held against its teacher"),
-        _teacher(teacher) if teacher else tag("p", "No dynamics with the reference itself was run to compare with."),
+        _teacher(teacher) if teacher else tag("p", _ON_PATHS if is_about_barriers(record) else _NO_TEACHER),
         tag("h3", "Structure: pair distributions") if drawn else None,
         tag("div", *(shown(figure) for figure in drawn), class_="grid small") if drawn else None,
         _softening(softening),

@@ -17,6 +17,7 @@ import numpy as np
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import package_version
 from mlip_sse.report.answer_section import answer_section, headline, transport_section
+from mlip_sse.report.barrier_section import barrier_section
 from mlip_sse.report.campaign_record import CampaignRecord, read_campaign
 from mlip_sse.report.cell_figure import cell_plot
 from mlip_sse.report.checks_section import checks_section
@@ -32,6 +33,7 @@ REPORT_FILE = "report.html"
 _SECTIONS = {
     "answer": "Answer",
     "transport": "Transport",
+    "hops": "Hops",
     "rounds": "Learning",
     "teacher": "Teacher",
     "cell": "Cell",
@@ -136,6 +138,7 @@ def _sections(record: CampaignRecord, production: Production, linked: bool) -> t
     figures: list[Figure] = []
     parts = {
         "transport": transport_section(record, production),
+        "hops": barrier_section(record),
         "rounds": rounds_section(record),
         "teacher": checks_section(record),
         "cell": _cell_section(record, production),
