@@ -25,6 +25,10 @@ _QUANTITIES = (
     ("activation_energy_ev", "Activation energy", "Ea", "eV"),
     ("diffusivity_300k_cm2_s", "Diffusivity at 300 K", "D*(300 K)", "cm²/s"),
 )
+_UNKNOWN_REFERENCE = (
+    "The labels come from a calculator that was given by its import path: what stands here is that calculator's "
+    "answer. Whether it is DFT, only who chose it can say."
+)
 _SURROGATE = (
     "The labels come from a surrogate model, not from DFT: what stands here is that model's answer, with its own "
     "errors (machine-learned surrogates are often too soft, and then conduct too well)."
@@ -41,7 +45,8 @@ def headline(record: CampaignRecord) -> Markup:
 
 def answer_section(record: CampaignRecord) -> Markup:
     """Return the answer, or what is known so far."""
-    notice = tag("p", _SURROGATE, class_="notice") if record.is_surrogate else None
+    said = {"surrogate": _SURROGATE, "ase": _UNKNOWN_REFERENCE}.get(record.reference)
+    notice = None if said is None else tag("p", said, class_="notice")
     if record.answer is None:
         return tag("section", tag("h2", "What is known so far"), *_so_far(record), notice, id="answer")
     answer = record.answer

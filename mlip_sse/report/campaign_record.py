@@ -96,10 +96,11 @@ class CampaignRecord:
         return name or text(self.spec.get("description"), 80) or self.folder.name
 
     @property
-    def is_surrogate(self) -> bool:
-        """Whether a model rather than DFT made the labels."""
-        kind = mapping(self.spec.get("reference", {"kind": "chgnet"})).get("kind", "chgnet")
-        return kind in ("chgnet", "ase")
+    def reference(self) -> str:
+        """What made the labels: the kind of the reference, ``surrogate`` where it is known to be a model."""
+        kind = text(mapping(self.spec.get("reference")).get("kind", "chgnet"), 20)
+        method = mapping(self.card.get("fingerprint")).get("method")
+        return "surrogate" if kind == "chgnet" or method == "surrogate" else kind
 
     @property
     def last_round(self) -> Mapping[str, Any]:

@@ -72,6 +72,18 @@ def test_the_answer_comes_first_with_interval_and_verdict(pages):
     assert "surrogate" in found
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"), [("chgnet", "come from a surrogate"), ("ase", "only who chose it can say"), ("vasp", None)]
+)
+def test_what_made_the_labels_is_said(campaign, kind, said):
+    spec = campaign / "spec.yaml"
+    spec.write_text(spec.read_text().replace("kind: chgnet", f"kind: {kind}"))
+    (campaign / "potential" / "card.json").unlink()
+    found = outline(page_html(read_campaign(campaign), Production())).text
+    assert ("The labels come from" in found) == (said is not None)
+    assert said is None or said in found
+
+
 def test_an_unresolved_answer_says_why_and_what_would_help(pages):
     found = outline(pages["not-resolved"]).text
     assert "not resolved" in found
