@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlip_sse.errors import InputError
 
-__all__ = ["STRATEGIES", "Pool", "frame_scores", "held_out_frames", "select_frames"]
+__all__ = ["STRATEGIES", "Pool", "frame_scores", "held_out_frames", "last_looks", "select_frames"]
 
 STRATEGIES = ("committee", "random")
 
@@ -189,6 +189,13 @@ def held_out_frames(pool: Pool, n: int, *, taken: Collection[int], seed: int) ->
         raise InputError(f"found n {n}, expected 0 or more")
     free = pool.order[~np.isin(pool.order, np.fromiter(taken, dtype=np.intp, count=len(taken)))]
     return np.random.default_rng(seed).permutation(free)[:n].astype(np.intp)
+
+
+def last_looks(pool: Pool, segments: Collection[int], n: int) -> NDArray[np.intp]:
+    """Return the indices of the last ``n`` frames of each of some segments, one segment after the other."""
+    order = pool.order
+    places = [order[pool.segments[order] == segment][-n:] if n else [] for segment in sorted(segments)]
+    return np.concatenate([np.empty(0, dtype=np.intp), *places]).astype(np.intp)
 
 
 def _capped(ranked: NDArray[np.intp], segments: NDArray[np.intp], n: int, per_segment: int) -> NDArray[np.intp]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, select_frames
+from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, last_looks, select_frames
 from mlip_sse.errors import InputError
 
 
@@ -80,6 +80,14 @@ def test_what_comes_first_is_taken_first_within_the_cap():
     gains[rest.segments == 1] = 0.0
     assert found[3] == others[int(gains.argmax())]
     assert select_frames(pool, 2, per_segment=2, first=first, seed=0).tolist() == [5, 9]
+
+
+def test_the_last_looks_of_segments_are_those_of_largest_time():
+    pool, order = pool_of(), np.random.default_rng(4).permutation(40)
+    assert last_looks(pool, {2, 0}, 2).tolist() == [32, 36, 34, 38]
+    assert order[last_looks(pool.taken(order), {2, 0}, 2)].tolist() == [32, 36, 34, 38]
+    assert last_looks(pool, (), 2).tolist() == []
+    assert last_looks(pool, {1}, 0).tolist() == []
 
 
 def test_frames_without_a_score_come_last_by_their_excess():
