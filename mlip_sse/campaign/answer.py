@@ -38,6 +38,7 @@ Say = Callable[[str, TaskProgress], None]
 _NAMES = ("activation_energy_ev", "conductivity_300k_ms_cm", "diffusivity_300k_cm2_s")
 _CHECKED_FRAMES = 12
 _CHECKED_FRAMES_DFT = 6
+_SHARP_FACTOR = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +249,12 @@ def _improvements(spec: CampaignSpec, evidence: Evidence) -> list[str]:
             )
     if (plan := _plan(spec, budget)) is not None:
         sentences.append(plan)
+    factor = None if evidence.teacher is None else evidence.teacher.chance_factor
+    if factor is not None and factor > _SHARP_FACTOR:
+        sentences.append(
+            f"The teacher check sees a diffusivity that is off by a factor {factor:.2f} or more: a longer "
+            "production.teacher_ps sees less."
+        )
     if evidence.teacher is None:
         sentences.append("No dynamics with the reference was run: forces alone confirm the potential.")
     return sentences

@@ -86,14 +86,16 @@ class BudgetLine:
     committee: Committee
     confidence: float
 
-    def parts(self, contrast: NDArray[np.float64]) -> tuple[float, float, float, float, CommitteeSpread | None]:
+    def parts(self, contrast: NDArray[np.float64]) -> tuple[float, float, float, float | None, CommitteeSpread | None]:
         """Return value, variance and degrees of freedom of the runs, variance by statistics alone, and committee."""
         line = self.fit.line
         if line is None:
             raise InputError("there is no line to read a value from")
         value, error, dof = (float(each) for each in line.predict(contrast))
-        own = np.array(_within(self.points))[self.fit.used]
-        statistics = float(np.einsum("i,in->n", contrast, line.influence) ** 2 @ own)
+        statistics: float | None = None
+        if any(len(runs) > 1 for runs in self.points):
+            own = np.array(_within(self.points))[self.fit.used]
+            statistics = float(np.einsum("i,in->n", contrast, line.influence) ** 2 @ own)
         return value, error**2, dof, statistics, self.committee.spread_at(contrast)
 
     def budgeted(self, contrast: NDArray[np.float64], *, logarithm: bool, shift: float = 0.0) -> Budgeted:
@@ -135,7 +137,7 @@ def budgeted(
     value: float,
     variance: float,
     dof: float,
-    statistics: float,
+    statistics: float | None,
     spread: CommitteeSpread | None,
     confidence: float,
     logarithm: bool,
@@ -148,7 +150,7 @@ def budgeted(
     value, variance, dof
         As the runs give it, seeds included.
     statistics
-        What of the variance the runs know of themselves.
+        What of the variance the runs know of themselves; None where there are no replicas to tell it from the rest.
     spread
         The committee's share.
     confidence
@@ -163,7 +165,8 @@ def budgeted(
     bounds = (value, value - half, value + half)
     middle, low, high = (math.exp(each) for each in bounds) if logarithm else bounds
     committee = None if spread is None else math.sqrt(spread.variance)
-    errors = Errors(math.sqrt(statistics), math.sqrt(max(variance - statistics, 0.0)), committee)
+    seeds = None if statistics is None else math.sqrt(max(variance - statistics, 0.0))
+    errors = Errors(math.sqrt(variance if statistics is None else statistics), seeds, committee)
     return Budgeted(Interval(middle, low, high, confidence, method), errors)
 
 

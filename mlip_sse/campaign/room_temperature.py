@@ -72,12 +72,22 @@ def _nernst_einstein_300k(
     value, variance, dof, statistics, spread = line.parts(at_temperature(ROOM_TEMPERATURE_K))
     ratio = haven.estimate
     shift = math.log(nernst_einstein_factor(_squared_charge_density_300k(rows), 1.0, ROOM_TEMPERATURE_K) / ratio.value)
+    known = None if statistics is None else statistics + ratio.log_variance
     both = variance + ratio.log_variance
     dof = both**2 / (variance**2 / dof + ratio.log_variance**2 / ratio.dof)
     method = f"D(300 K) by Nernst-Einstein, Haven ratio of {haven.n_replicas} runs together, log-normal, Student t"
     if spread is not None:
         method += f", committee of {spread.dof + 1} with {line.committee.form} added"
-    return budgeted(value + shift, both, dof, statistics + ratio.log_variance, spread, confidence, True, method)
+    return budgeted(
+        value + shift,
+        both,
+        dof,
+        known,
+        spread,
+        confidence,
+        True,
+        method,
+    )
 
 
 def _squared_charge_density_300k(rows: Sequence[Measurement]) -> float:

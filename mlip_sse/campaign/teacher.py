@@ -42,6 +42,8 @@ class TeacherCheck:
         D of the student in windows of the length of one of the teacher's runs: what 95 % of them span.
     agree
         Whether D and all first peaks agree.
+    chance_factor
+        The factor in D, or in squared displacements, that chance allows: what a disagreement must exceed to be seen.
     rdf
         g(r) of each pair of elements: ``r_a``, ``student``, ``teacher``, ``peak_shift_a``, and ``peak_chance_a``: how
         far windows as long as the teacher's runs let the peak move.
@@ -59,13 +61,15 @@ class TeacherCheck:
     agree: bool
     rdf: Mapping[str, Mapping[str, Any]]
     reasons: tuple[str, ...] = ()
+    chance_factor: float | None = None
     n_steps: int = 0
     atom_steps_s: float | None = field(default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data as `answer.json` holds it."""
-        names = ("temperature_k", "duration_ps", "student_cm2_s", "teacher_cm2_s", "windows_cm2_s", "agree", "rdf")
-        return {name: to_plain(getattr(self, name)) for name in (*names, "reasons")}
+        moves = ("student_cm2_s", "teacher_cm2_s", "windows_cm2_s", "chance_factor")
+        names = ("temperature_k", "duration_ps", *moves, "agree", "rdf", "reasons")
+        return {name: to_plain(getattr(self, name)) for name in names}
 
 
 def teach(
@@ -129,7 +133,7 @@ def teach(
     broken = [result["ended"] for result in results if result["ended"] is not None]
     if broken:
         reason = f"dynamics with the reference ended early: {broken[0]['kind']}, {broken[0]['reason']}"
-        return TeacherCheck(kelvin, 0.0, None, None, None, False, {}, (reason,), n_steps, speed)
+        return TeacherCheck(kelvin, 0.0, None, None, None, False, {}, (reason,), None, n_steps, speed)
     teacher = [read_run(*each) for each in zip(folders, inputs, results, strict=True)]
     found = compare(student, teacher, spec.mobile, kelvin)
     return TeacherCheck(**{**found, "n_steps": n_steps, "atom_steps_s": speed})

@@ -61,9 +61,9 @@ def compare(
     alike = [_thinned(run, student[0].frame_spacing_fs) for run in teacher]
     whole, theirs = _diffusivity(student, mobile), _diffusivity(teacher, mobile)
     if len(windows) >= _LEAST_WINDOWS:
-        moves, words = _windows_agree(windows, alike, mobile)
+        moves, words, allowed = _windows_agree(windows, alike, mobile)
     else:
-        moves, words = _intervals_agree(whole[0], theirs)
+        moves, words, allowed = _intervals_agree(whole[0], theirs)
     rdf, shifts = _structures(student, teacher, windows)
     return {
         "temperature_k": temperature_k,
@@ -72,6 +72,7 @@ def compare(
         "teacher_cm2_s": theirs[1] if theirs[0] is None else theirs[0].interval(),
         "windows_cm2_s": _spanned(_each(windows, mobile), length_fs),
         "agree": moves and not shifts,
+        "chance_factor": allowed,
         "rdf": rdf,
         "reasons": (words, *shifts),
     }
@@ -133,8 +134,10 @@ def _thinned(run: Trajectory, spacing_fs: float) -> Trajectory:
     )
 
 
-def _windows_agree(windows: Sequence[Trajectory], teacher: Sequence[Trajectory], mobile: str) -> tuple[bool, str]:
-    """Return whether the teacher's ions move as the student's do in windows of the same length, and how far apart."""
+def _windows_agree(
+    windows: Sequence[Trajectory], teacher: Sequence[Trajectory], mobile: str
+) -> tuple[bool, str, float | None]:
+    """Return whether the teacher's ions move as in windows of the student's, how far apart, and the factor allowed."""
     mine, theirs, what = _each(windows, mobile), _each(teacher, mobile), "D"
     logs = [np.log([each.value for each in group]) for group in (mine, theirs)]
     if len(mine) < len(windows) or len(theirs) < len(teacher):
@@ -147,7 +150,7 @@ def _windows_agree(windows: Sequence[Trajectory], teacher: Sequence[Trajectory],
         f"its runs, {teacher[0].duration_fs / 1000:.3g} ps; chance allows a factor {math.exp(allowed):.2f} (95 %); "
         "D over whole runs of different lengths is not compared"
     )
-    return abs(distance) <= allowed, words
+    return abs(distance) <= allowed, words, math.exp(allowed)
 
 
 def _chance(of_windows: NDArray[np.float64], n_runs: int, confidence: float) -> float:
@@ -159,12 +162,12 @@ def _chance(of_windows: NDArray[np.float64], n_runs: int, confidence: float) -> 
 
 def _intervals_agree(
     student: Estimate | None, theirs: tuple[Estimate | None, Interval | None, str]
-) -> tuple[bool, str]:
-    """Return whether the 95 % intervals of D over whole runs allow the same D, and how far apart they are."""
+) -> tuple[bool, str, float | None]:
+    """Return whether the 95 % intervals of D over whole runs allow the same D, in words, and the factor allowed."""
     estimate, _, why_not = theirs
     if student is None or estimate is None:
         who = "student's" if student is None else "teacher's"
-        return False, f"the {who} runs are too short for a diffusivity, and no windows decide: {why_not}"
+        return False, f"the {who} runs are too short for a diffusivity, and no windows decide: {why_not}", None
     mine, other = student.interval(), estimate.interval()
     distance = math.log(student.value / estimate.value)
     near = (mine.low, other.high) if distance > 0 else (mine.high, other.low)
@@ -173,7 +176,7 @@ def _intervals_agree(
         f"D of the student is {math.exp(distance):.2f} times the teacher's; the joint 95 % interval reaches to a "
         f"factor {math.exp(joint):.2f}"
     )
-    return abs(distance) <= joint, words
+    return abs(distance) <= joint, words, math.exp(joint)
 
 
 def _squared_displacement(run: Trajectory, mobile: str) -> float:

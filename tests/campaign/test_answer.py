@@ -60,7 +60,7 @@ def evidence(seed=12, **changes):
         "produced": Production((), tuple(run_of(row) for row in rows), member_runs),
         "budget": budget_of(rows, members),
         "teacher": TeacherCheck(
-            900.0, 5.0, None, None, None, True, {}, ("D is 1.02 times the teacher's",), 2500, 150.0
+            900.0, 5.0, None, None, None, True, {}, ("D is 1.02 times the teacher's",), 1.6, 2500, 150.0
         ),
         "softening": softening_of([["Li", "Li", "S", "S"]] * 4, [0.97 * each for each in forces], forces),
         "force_rmse_ev_a": 0.05,
@@ -81,6 +81,7 @@ def test_an_answer_that_stands_is_resolved_and_has_all_names():
     assert found["activation_energy_ev"]["low"] < 0.25 < found["activation_energy_ev"]["high"]
     assert set(found["errors_apart"]["activation_energy_ev"]) == {"statistics", "seeds", "committee"}
     assert [each["temperature_k"] for each in found["temperatures"]] == list(KELVINS)
+    assert any("off by a factor 1.60 or more" in each for each in found["missing"])
     assert found["speed"]["ratio"] is None  # no log lies where these runs say
     assert any("ns more" in each or "reached already" in each for each in found["missing"])
 

@@ -157,6 +157,12 @@ def test_a_refused_run_is_named_and_left_out():
     assert "what the labels leave open is not in the errors: 1 committee members ran" in words
 
 
+def test_without_replicas_the_difference_between_runs_is_not_known():
+    runs, members = drawn(13, n_seeds=1)
+    for each in budget_of(runs, members).quantities.values():
+        assert (each.errors.seeds, each.errors.statistics > 0) == (None, True)
+
+
 def test_without_two_temperatures_there_is_no_answer():
     runs, _ = drawn(10)
     found = budget_of(runs[:2])

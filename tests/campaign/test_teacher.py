@@ -53,6 +53,7 @@ def test_a_teacher_whose_ions_move_three_times_as_fast_does_not(student):
     found = compare(student, teacher, "Li", 600.0)
     assert not found["agree"]
     assert "D of the student is 0.3" in found["reasons"][0]
+    assert 1.05 < found["chance_factor"] < 2.0
 
 
 def test_without_windows_as_long_as_the_teacher_whole_runs_decide(student):
