@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +189,7 @@ def produce(
     Raises
     ------
     RunError
-        When LAMMPS fails for another reason than its atoms, or a mean cell could not be found.
+        When LAMMPS fails for another reason than its atoms.
     """
     wanted, model = spec.production, _loaded(potential)
     central = BulkInputs.of(dynamics_of(spec, duration_ps=wanted.production_ps, seeds=_seeds(spec)), atoms, model)
@@ -282,10 +282,10 @@ def _run(
         told = None if say is None else (lambda state: say(stage, state))
         return list(engine.run("md", work, inputs, min_success=1.0, progress=told))
 
-    kelvins = central.spec.temperatures_k
-    found = zip(outcomes("cell", central.cells()), kelvins, strict=True)
-    cells = tuple(mean_cell(outcome.result(), kelvin) for outcome, kelvin in found)
-    batches = [(None, central), *enumerate(members)]
+    found = list(zip(central.spec.temperatures_k, outcomes("cell", central.cells()), strict=True))
+    broken = [_without_cell(spec, kelvin, outcome) for kelvin, outcome in found if outcome.result()["ended"]]
+    cells = tuple(mean_cell(each.result(), kelvin) for kelvin, each in found if not each.result()["ended"])
+    batches = [(None, _at(central, cells)), *((k, _at(member, cells)) for k, member in enumerate(members))]
     inputs = [task for _, each in batches for task in each.productions(cells)]
     done = iter(outcomes("production", inputs))
     numbers = {seed: number for number, seed in enumerate(central.spec.seeds, start=1)}
@@ -294,8 +294,22 @@ def _run(
         for member, each in batches
         for label in each.labels
     ]
-    own = tuple(run for run in runs if run.member is None)
-    return Production(cells, own, tuple(run for run in runs if run.member is not None), reasons)
+    own = sorted([*broken, *(run for run in runs if run.member is None)], key=lambda run: run.temperature_k)
+    return Production(cells, tuple(own), tuple(run for run in runs if run.member is not None), reasons)
+
+
+def _at(each: BulkInputs, cells: Sequence[Mapping[str, Any]]) -> BulkInputs:
+    """Return the same tasks at the temperatures alone that have a mean cell."""
+    kelvins = tuple(cell["temperature_k"] for cell in cells)
+    return replace(each, spec=each.spec.model_copy(update={"temperatures_k": kelvins}))
+
+
+def _without_cell(spec: CampaignSpec, temperature_k: float, outcome: Outcome) -> ProductionRun:
+    """Return the refused run of a temperature whose mean cell could not be found."""
+    folder, ended = outcome.folder.path, outcome.result()["ended"]
+    reason = f"no mean cell: {ended['kind'].replace('_', ' ')}, {ended['reason']}"
+    row = Measurement.of_failure(os.fspath(folder / TRAJECTORY_FILE), temperature_k, spec.mobile, reason)
+    return ProductionRun(temperature_k, 1, None, folder, ended, row)
 
 
 def _measured(

@@ -125,6 +125,25 @@ def test_a_run_that_breaks_is_a_refused_row_with_its_reason(lammps, tmp_path, mo
     assert any("a run at 600 K is refused: lost atoms" in reason for reason in found.budget().verdict.reasons)
 
 
+def test_a_temperature_without_a_mean_cell_is_a_refused_row_too(lammps, tmp_path, monkeypatch, repository):
+    """All four: nothing is left to run, and there is an answer that says so."""
+    script = tmp_path / "fake_lmp"
+    script.write_text(
+        "#!/bin/sh\necho 'ERROR: Lost atoms: original 52 current 51 (src/thermo.cpp:494)' > log.lammps\nexit 1\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv(EXECUTABLE_VARIABLE, str(script))
+    spec = spec_of()
+    with Engine(tmp_path / "out", {"scheduler": "embedded", "cores": 2}) as engine:
+        found = produce(spec, repository / "potentials/li6ps5cl_pod", starts_of(spec)[0], engine)
+    assert (found.cells, found.member_runs) == ((), ())
+    assert [run.temperature_k for run in found.runs] == KELVINS
+    assert {run.row.verdict.quality for run in found.runs} == {Quality.REFUSED}
+    assert all("no mean cell: lost atoms, ERROR: Lost atoms" in run.row.verdict.reasons[0] for run in found.runs)
+    assert found.link_into(tmp_path / "named") == []
+    assert found.budget().verdict.quality is Quality.REFUSED
+
+
 def test_a_potential_without_a_committee_runs_alone_and_says_so(lammps, tmp_path):
     spec = spec_of().model_copy(update={"temperatures_k": (400.0, 500.0, 600.0, 700.0)})
     with Engine(tmp_path, {"scheduler": "embedded", "cores": 2}) as engine:
