@@ -19,7 +19,7 @@ from mlip_sse.campaign.seeds import (
     relaxation_work,
     seed_frames,
 )
-from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, select_frames
+from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, last_looks, select_frames
 from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.dataset import Dataset, LabelledFrame
 from mlip_sse.engine import Engine, Progress, Work
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["Learner", "Visit"]
+
+_LAST_LOOKS = 2
+"""Of a run that broke, these come first: the grade gave little warning of what happened there."""
 
 _LEAST_LABELLED = 0.5
 """Of the frames of a step; with fewer the reference, not a frame, is at fault."""
@@ -221,7 +224,11 @@ class Learner:
         held = held_out_frames(pool, n_held, taken=(), seed=number_from(self.spec.seed, number, "held out"))
         n_wanted = max(0, min(wanted.frames - n_further, n_left - len(held)))
         free = np.setdiff1d(np.arange(len(frames)), held)
-        candidates = free if wanted.strategy == "random" else self._candidates(pool, free, n_wanted)
+        candidates, last = free, np.empty(0, dtype=np.intp)
+        if wanted.strategy == "committee":
+            broken = [k for k, segment in enumerate(exploration) if _broke(segment)]
+            last = np.setdiff1d(last_looks(pool, broken, _LAST_LOOKS), held)
+            candidates = np.union1d(self._candidates(pool, free, n_wanted), last)
         part = pool.taken(candidates)
         picked = candidates[
             select_frames(
@@ -229,7 +236,7 @@ class Learner:
                 min(n_wanted, len(candidates)),
                 strategy=wanted.strategy,
                 per_segment=wanted.per_segment,
-                known_features=None,
+                first=np.flatnonzero(np.isin(candidates, last)).tolist(),
                 seed=number_from(self.spec.seed, number, "select"),
             )
         ]
@@ -395,6 +402,11 @@ class Learner:
 
     def _told(self, stage: str) -> Callable[[Progress], None]:
         return lambda progress: self.say(stage, progress)
+
+
+def _broke(segment: Mapping[str, Any]) -> bool:
+    """Return whether the atoms, not the doubt of the potential, ended a run."""
+    return segment["ended"] is not None and segment["ended"]["kind"] not in ("grade", "error_bound")
 
 
 class _Clock:

@@ -94,7 +94,7 @@ class RunsSpec(Spec):
     timestep_fs: float = Field(2.0, gt=0, le=10, description="MD time step in fs")
     look_every_fs: float = Field(40.0, gt=0, description="time between two looks at the grade in fs")
     stop_error_ev_a: float = Field(
-        1.0, gt=0, description="a run ends where a force may be off by more than this in eV/Å, nine atoms in ten"
+        1.5, gt=0, description="a run ends where a force may be off by more than this in eV/Å, nine atoms in ten"
     )
 
 
