@@ -71,7 +71,7 @@ class Production:
     lines
         One for each temperature, cold to hot.
     cell
-        Of the hottest run, else of a frame that was fitted to, else of the start; None where there is none.
+        Of the hottest run that can be read, else of a frame that was fitted to, else of the start; None where there is none.
     density
         In that cell; None without a trajectory.
     notes
@@ -98,20 +98,20 @@ def read_production(record: CampaignRecord, progress: Callable[[str], None] | No
     cell, density = _known_cell(record), None
     chosen, left_out = _chosen(record)
     notes += left_out
-    for kelvin, path in chosen:
+    for kelvin, path in reversed(chosen):
         name = os.path.relpath(path, record.folder)
         if progress is not None:
             progress(name)
         try:
             trajectory = Trajectory.read(path, temperature_k=kelvin).in_reference_frame("framework", [record.mobile])
             lines.append(_msd_line(trajectory, record.mobile, kelvin, name))
-            if kelvin == chosen[-1][0]:
+            if density is None:
                 cell, density = _ion_density(trajectory, record.mobile, kelvin, name)
         except MlipSseError as error:
-            notes.append(f"{name}: {text(str(error), 200)}")
+            notes.append(f"{name}: {text(str(error).removeprefix(f'{path}: '), 200)}")
         except (OSError, ValueError, ArithmeticError, LookupError) as error:
             notes.append(f"{name}: cannot be read ({type(error).__name__})")
-    return Production(tuple(lines), cell, density, tuple(notes))
+    return Production(tuple(reversed(lines)), cell, density, tuple(notes))
 
 
 def _chosen(record: CampaignRecord) -> tuple[list[tuple[float, Path]], list[str]]:

@@ -208,3 +208,16 @@ def test_a_record_with_anything_in_any_place_still_makes_a_page(whole, replaceme
         whole.folder, whole.spec, whole.spec_text, whole.state, rounds, mapping(answer), mapping(card)
     )
     assert page_html(record, Production()).endswith("</html>\n")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no trajectory", b"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n-3\n", b"\xff" * 500]
+)
+def test_a_damaged_trajectory_is_a_note_and_the_others_are_read(campaign, content):
+    (campaign / "trajectories" / "900K_0.lammpstrj").write_bytes(content)
+    production = read_production(read_campaign(campaign))
+    assert [line.temperature_k for line in production.lines] == [600.0, 700.0, 800.0]
+    assert len(production.notes) == 1
+    assert production.notes[0].startswith("trajectories/900K_0.lammpstrj: ")
+    assert str(campaign) not in production.notes[0]
+    assert production.density.temperature_k == 800.0
