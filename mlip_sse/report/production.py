@@ -71,7 +71,7 @@ class Production:
     lines
         One for each temperature, cold to hot.
     cell
-        Of the hottest run that can be read, else of a frame that was fitted to, else of the start; None where there is none.
+        Of the hottest run that can be read, else of a frame that was fitted to, else of the start; may be None.
     density
         In that cell; None without a trajectory.
     notes
