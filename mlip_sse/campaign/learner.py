@@ -113,11 +113,12 @@ class Learner:
         self.starts = self.question.starts()
         frames: list[Atoms] = []
         names = ["start"] if len(self.starts) == 1 else [f"start-{k + 1}" for k in range(len(self.starts))]
-        paths = self._relaxed() if self.spec.seeds.relax_steps and self.reference.is_calculator else None
+        relaxed = self.spec.seeds.relax_steps and self.reference.is_calculator
+        paths, failures = self._relaxed() if relaxed else (None, [])
         for k, name in enumerate(names):
             if paths is not None:
                 path = [structure_of(each) for each in paths[k]]
-                self.starts[k] = path[-1]
+                self.starts[k] = path[-1] if path else self.starts[k]
                 for place, atoms in enumerate(path):
                     atoms.info = {"group": f"{name} relaxation", "place": place}
                 frames += path
@@ -125,6 +126,7 @@ class Learner:
         frames += self.question.more_seeds()
         clock.split("explore")
         labels, report = self._labelled(frames)
+        report["failures"] = [*failures, *report["failures"]]
         clock.split("label")
         for frame in labels:
             drawn = any(frame.group.endswith(kind) for kind in _HELD_OUT_KINDS)
@@ -134,14 +136,22 @@ class Learner:
         clock.split("fit")
         return self._document(0, [], {"strategy": "seeds", "n_candidates": len(frames)}, report, measured, clock)
 
-    def _relaxed(self) -> list[list[dict[str, Any]]]:
+    def _relaxed(self) -> tuple[list[list[dict[str, Any]]], list[dict[str, Any]]]:
+        """Return the path of each start, and what failed: such a start stays as it is."""
         identity = self.reference.identity()
         inputs = [relaxation_inputs(identity, atoms, self.spec.seeds.relax_steps) for atoms in self.starts]
         work = relaxation_work(self.reference.spec)
-        outcomes = self.engine.run("label", work, inputs, min_success=1.0, progress=self._told("relaxing"))
-        results = [outcome.result() for outcome in outcomes]
-        self.n_calls += sum(int(result["n_calls"]) for result in results)
-        return [result["path"] for result in results]
+        outcomes = self.engine.run("label", work, inputs, progress=self._told("relaxing"))
+        paths: list[list[dict[str, Any]]] = []
+        failures = []
+        for atoms, outcome in zip(self.starts, outcomes, strict=True):
+            result = outcome.result() if outcome.is_done else {}
+            paths.append(result.get("path", []))
+            self.n_calls += int(result.get("n_calls", self.spec.seeds.relax_steps + 1))
+            if outcome.failure is not None:
+                reason = f"relaxation of the start: {outcome.failure.reason}"
+                failures.append({"frame": atoms.get_chemical_formula(), "reason": reason})
+        return paths, failures
 
     # A round
 
@@ -391,8 +401,8 @@ class Learner:
             "wall_s": clock.seconds,
             "dataset_sha256": self.dataset.digest,
             "state_of_learning": {
-                "train": self.train,
-                "held_out": self.held_out,
+                "train": list(self.train),
+                "held_out": list(self.held_out),
                 "n_calls": self.n_calls,
                 "reach": self.reach,
                 "digest": self.digest,

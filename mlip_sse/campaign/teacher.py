@@ -126,13 +126,15 @@ def teach(
         for k in range(n_runs)
     ]
     told = None if say is None else (lambda state: say("teacher", state))
-    done = engine.run("label", md_work(reference.spec), inputs, min_success=1.0, progress=told)
-    results = [outcome.result() for outcome in done]
+    done = engine.run("label", md_work(reference.spec), inputs, progress=told)
     folders = [outcome.folder.path for outcome in done]
     speed, n_steps = speed_of(folders, student[0].n_atoms)
-    broken = [result["ended"] for result in results if result["ended"] is not None]
-    if broken:
-        reason = f"dynamics with the reference ended early: {broken[0]['kind']}, {broken[0]['reason']}"
+    failures = [f"failed: {outcome.failure.reason}" for outcome in done if outcome.failure is not None]
+    results = [outcome.result() for outcome in done if outcome.is_done]
+    ends = [result["ended"] for result in results if result["ended"] is not None]
+    failures += [f"ended early: {each['kind']}, {each['reason']}" for each in ends]
+    if failures:
+        reason = f"dynamics with the reference {failures[0]}"
         return TeacherCheck(kelvin, 0.0, None, None, None, False, {}, (reason,), None, n_steps, speed)
     teacher = [read_run(*each) for each in zip(folders, inputs, results, strict=True)]
     found = compare(student, teacher, spec.mobile, kelvin)
