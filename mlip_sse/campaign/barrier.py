@@ -15,9 +15,8 @@ from mlip_sse.campaign.decision import Criterion
 from mlip_sse.campaign.questions import Question, Segment
 from mlip_sse.campaign.seeds import number_from, starts_of
 from mlip_sse.campaign.specs import BarrierCampaignSpec
-from mlip_sse.errors import MlipSseError
 from mlip_sse.md_protocols.neb_band import first_path
-from mlip_sse.md_protocols.neb_run import run_barriers
+from mlip_sse.md_protocols.neb_run import CrystalError, run_barriers
 from mlip_sse.md_protocols.neb_specs import NebSettings
 from mlip_sse.md_protocols.neb_vacancy import find_hops, hop_ends
 from mlip_sse.structures import VacancyHop, compact_supercell, rattle, scale_volume
@@ -129,7 +128,8 @@ class Barrier(Question):
             ("vacancy warm", defective, (top, top), "nvt", 0.02),
             ("crystal ramp", perfect, (coldest, top), "npt", 0.0),
         )
-        n_segments = self.spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / max(reach, 1e-3))))
+        known_reach = 1.0 if number == 1 else max(reach, 1e-3)  # warm runs hardly ever end early
+        n_segments = self.spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / known_reach)))
         segments = []
         for k in range(n_segments):
             at = k + (number - 1) * self.spec.explore.segments
@@ -150,7 +150,7 @@ class Barrier(Question):
                 learner.engine,
                 progress=lambda stage, state: learner.say("relaxing" if stage == "crystal" else "bands", state),
             )
-        except MlipSseError as error:
+        except CrystalError as error:
             return Bands((), None, (str(error),))
         return Bands(found.hops, found.crystal)
 

@@ -12,7 +12,7 @@ from ase import Atoms
 from mlip_sse.catalogue import resolve
 from mlip_sse.engine import Engine, EngineSpec, Outcome, Outcomes, Work
 from mlip_sse.engine import Progress as TaskProgress
-from mlip_sse.errors import RunError
+from mlip_sse.errors import InputError, RunError
 from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
 from mlip_sse.md_protocols.neb_tasks import atoms_from_plain, atoms_to_plain
 from mlip_sse.md_protocols.neb_vacancy import find_hops
@@ -22,7 +22,11 @@ from mlip_sse.potentials.whole_folder import folder_digest, folder_put_in_place
 from mlip_sse.provenance import Provenance
 from mlip_sse.structures import VacancyHop
 
-__all__ = ["Barriers", "NebVacancyResult", "run_barriers", "run_neb_vacancy"]
+__all__ = ["Barriers", "CrystalError", "NebVacancyResult", "run_barriers", "run_neb_vacancy"]
+
+
+class CrystalError(RunError):
+    """A crystal that the potential cannot relax, or relaxes into one whose hops are no longer those asked for."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +147,10 @@ def run_barriers(
 
     Raises
     ------
-    InputError
-        When there is no hop, or more than ``max_hops``.
+    CrystalError
+        When the crystal cannot be relaxed, or there is no hop in it afterwards, or more than ``max_hops``.
     RunError
-        When the crystal cannot be relaxed.
+        When the engine cannot work.
     """
     head = {"potential": folder_digest(potential), "settings": settings.model_dump(mode="json")}
     start = "mlip_sse.md_protocols.neb_tasks:start"
@@ -156,9 +160,12 @@ def run_barriers(
         told = None if progress is None else (lambda state: progress(stage, state))
         return engine.run("md", work, inputs, min_success=min_success, progress=told)
 
-    first = done("crystal", [{"kind": "crystal", **head, "crystal": atoms_to_plain(atoms)}], 1.0)
-    crystal = _relaxed(first[0].result())
-    hops = find_hops(atoms_from_plain(crystal), settings)
+    first = done("crystal", [{"kind": "crystal", **head, "crystal": atoms_to_plain(atoms)}], 0.0)
+    crystal = _relaxed(first[0])
+    try:
+        hops = find_hops(atoms_from_plain(crystal), settings)
+    except InputError as error:
+        raise CrystalError(f"the relaxed crystal: {error}") from error
     plain = {name: crystal[name] for name in ("symbols", "cell", "positions")}
     inputs = [{"kind": "hop", **head, "crystal": plain, "hop": asdict(hop)} for hop in hops]
     outcomes = done("hops", inputs, 0.0)
@@ -176,9 +183,10 @@ def _folder_of(chosen: Potential | str | Path, folder: Path) -> Path:
     return place
 
 
-def _relaxed(result: dict[str, Any]) -> dict[str, Any]:
+def _relaxed(outcome: Outcome) -> dict[str, Any]:
+    result = {"reasons": [outcome.failure.reason]} if outcome.failure is not None else outcome.result()
     if result["reasons"]:
-        raise RunError(f"the crystal cannot be relaxed: {'; '.join(result['reasons'])}")
+        raise CrystalError(f"the crystal cannot be relaxed: {'; '.join(result['reasons'])}")
     return result
 
 
