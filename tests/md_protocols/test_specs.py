@@ -72,7 +72,10 @@ def test_no_text_passes_for_a_number(short, text):
         ({"structure": {"prototype": "fcc", "species": ["Ar", "Ne"], "density_g_cm3": [1.0]}}, "found 2 species"),
         ({"structure": {"prototype": "fcc", "species": ["Ar"]}}, "needs density_g_cm3"),
         ({"structure": {}}, "found none of prototype, crystal and file"),
-        ({"structure": {"prototype": "fcc", "species": ["Ar"], "file": "x.cif"}}, "found prototype and file of prototype, crystal and file"),
+        (
+            {"structure": {"prototype": "fcc", "species": ["Ar"], "file": "x.cif"}},
+            "found prototype and file of prototype, crystal and file",
+        ),
         ({"structure": {"file": "x.cif", "species": ["Ar"]}}, "found species beside file"),
         (
             {"structure": {"prototype": "fcc", "species": ["Ar"], "density_g_cm3": [1.0, 1.1]}},
