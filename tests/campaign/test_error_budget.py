@@ -55,29 +55,35 @@ def covered(committee_ev, n_members, n_draws, seed):
         "conductivity_300k_ms_cm": conductivity_ms_cm(truth(300.0) * 10 * SQUARED / HAVEN, VOLUME, 300.0),
     }
     hits = {name: 0 for name in (*wanted, "600 K", "900 K")}
+    n_given = 0
     for draw in range(n_draws):
         budget = budget_of(*drawn([seed, draw], n_members=n_members, committee_ev=committee_ev))
+        if set(budget.quantities) != set(wanted):
+            continue  # by chance the points look bent, and there is no line
+        n_given += 1
         for name, value in wanted.items():
             found = budget.interval(name)
-            hits[name] += found is not None and found.low <= value <= found.high
+            hits[name] += found.low <= value <= found.high
         for each in (budget.temperatures[0], budget.temperatures[-1]):
             found = each.tracer_diffusivity_cm2_s
             hits[f"{each.temperature_k:g} K"] += found.low <= truth(each.temperature_k) <= found.high
-    return {name: count / n_draws for name, count in hits.items()}
+    assert n_given > 0.9 * n_draws
+    return {name: count / n_given for name, count in hits.items()}
 
 
 @pytest.mark.parametrize(("committee_ev", "n_members"), [(0.0, 4), (0.01, 3)])
 def test_the_intervals_cover_the_truth_with_and_without_a_spread_of_the_committee(committee_ev, n_members):
-    """Of 100 draws; 0.95 is wanted, 0.89 promised at worst, and 2.5 binomial standard errors are 0.08."""
+    """Of 100 draws; 0.95 is wanted, 0.88 promised at worst, and 2.5 binomial standard errors are 0.08."""
     for name, share in covered(committee_ev, n_members, 100, 1).items():
-        assert share > 0.89 - 0.08, name
+        assert share > 0.88 - 0.08, name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("committee_ev", "n_members"), [(0.0, 4), (0.005, 4), (0.02, 3), (0.02, 6)])
-def test_the_intervals_cover_the_truth_in_a_thousand_draws(committee_ev, n_members):
-    for name, share in covered(committee_ev, n_members, 1000, 2).items():
-        assert 0.88 < share < 0.99, name
+def test_the_intervals_cover_the_truth_in_many_draws(committee_ev, n_members):
+    """Of 500 draws; three binomial standard errors about 0.93 to 0.97."""
+    for name, share in covered(committee_ev, n_members, 500, 2).items():
+        assert 0.895 < share < 0.993, name
 
 
 def test_members_that_differ_by_their_noise_alone_add_nothing():
@@ -155,6 +161,13 @@ def test_a_refused_run_is_named_and_left_out():
     words = " ".join(budget_of(runs, lost).verdict.reasons)
     assert "committee member 0, 600 K: refused: lost atoms" in words
     assert "what the labels leave open is not in the errors: 1 committee members ran" in words
+
+
+def test_intervals_stay_finite_where_runs_agree_by_chance_and_members_have_lines():
+    """Of the draws that are tried one had 0.16 degrees of freedom, and no interval, before they had a least value."""
+    found = budget_of(*drawn([2, 39], n_members=4, committee_ev=0.005))
+    interval = found.interval("diffusivity_300k_cm2_s")
+    assert truth(300.0) / 10 < interval.low < truth(300.0) < interval.high < 10 * truth(300.0)
 
 
 def test_without_replicas_the_difference_between_runs_is_not_known():
