@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 import yaml
 
 from mlip_sse.campaign.specs import CampaignSpec
@@ -20,11 +21,18 @@ RECIPE = {
     "regularisation": 1e-6,
     "active_set_cutoff": 0.01,
     "committee": 4,
-    "domain": {"temperature_k": [300.0, 4000.0], "pressure_gpa": [-1.0, 30.0], "references": ["none"], "licence": "MIT"},
+    "core": {"pairs": 2},
+    "domain": {
+        "temperature_k": [300.0, 4000.0],
+        "pressure_gpa": [-1.0, 30.0],
+        "references": ["none"],
+        "licence": "MIT",
+    },
 }
 
 PLAIN = {
     "description": "a toy",
+    "question": "conductivity",
     "structure": {"crystal": "licl", "min_width_a": 8.0},
     "mobile": "Li",
     "temperatures_k": [1300.0, 1500.0, 1700.0, 2000.0],
@@ -55,8 +63,21 @@ PLAIN = {
 }
 
 
-def toy_spec(folder: Path, **changes: object) -> CampaignSpec:
-    """Return the spec; its recipe is written into ``folder``."""
+def toy_plain(folder: Path, **changes: object) -> dict[str, object]:
+    """Return the spec as plain data; its recipe is written into ``folder``."""
     recipe = folder / "pod_toy.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))
-    return CampaignSpec.parse({**PLAIN, "potential": os.fspath(recipe), **changes})
+    return {**PLAIN, "potential": os.fspath(recipe), **changes}
+
+
+def toy_spec(folder: Path, **changes: object) -> CampaignSpec:
+    """Return the spec; its recipe is written into ``folder``."""
+    return CampaignSpec.parse(toy_plain(folder, **changes))
+
+
+@pytest.fixture(scope="module")
+def importable():
+    """Let worker processes import the toy's teacher."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.fspath(REPOSITORY))
+        yield
