@@ -3,8 +3,8 @@
 For any θ = c₀ a + c₁ b of a line ln D = a + b/(k_B T) the potential's own runs, pooled over replicas, give a variance V
 with f degrees of freedom, statistics and seeds together; the committee gives S out of a mean square M of n members
 (`committee`). The total is V + S with Student's t of (V + S)²/(V²/f + S M/(n − 1)) degrees of freedom, and of no fewer
-than the smaller of f and n − 1. By Monte Carlo with three to six members the 95 % intervals cover 0.93 to 0.97 where the
-members' own noise U is no more than V, and 0.88 to 0.93 where it is four times V and S as large as that or larger.
+than the smaller of f and n − 1. By Monte Carlo with three to six members the 95 % intervals cover 0.93 to 0.97 where
+the members' own noise U is no more than V, and 0.88 to 0.93 where it is four times V and S as large or larger.
 """
 
 import math
@@ -132,41 +132,6 @@ def _total(variance: float, dof: float, spread: CommitteeSpread | None) -> tuple
     total = variance + spread.variance
     found = total**2 / (variance**2 / dof + spread.variance * spread.mean_square / spread.dof)
     return total, max(found, min(dof, spread.dof))
-
-
-def budgeted(self, contrast: NDArray[np.float64], *, logarithm: bool, shift: float = 0.0) -> Budgeted:
-        """Return a contrast, or the exponential of it and of a shift, with everything in its interval."""
-        value, variance, dof, statistics, spread = self.parts(contrast)
-        return budgeted(
-            value + shift, variance, dof, statistics, spread, self.confidence, logarithm, self._method(spread)
-        )
-
-    def value_300k(self) -> Budgeted | None:
-        """Return the quantity at 300 K; None where the line ends above."""
-        if not self.fit.valid_k[0] <= ROOM_TEMPERATURE_K <= self.fit.valid_k[1]:
-            return None
-        shift = -math.log(ROOM_TEMPERATURE_K) if self.fit.quantity is Quantity.CONDUCTIVITY else 0.0
-        return self.budgeted(at_temperature(ROOM_TEMPERATURE_K), logarithm=True, shift=shift)
-
-    def _method(self, spread: CommitteeSpread | None) -> str:
-        return (
-            self.fit.method
-            if spread is None
-            else f"{self.fit.method}, committee of {spread.dof + 1} with {self.committee.form} added"
-        )
-
-
-def at_temperature(temperature_k: float) -> NDArray[np.float64]:
-    """Return the contrast (1, 1/(k_B T)) of a line's value at a temperature."""
-    return np.array([1.0, 1.0 / (BOLTZMANN_EV_PER_K * temperature_k)])
-
-
-def _total(variance: float, dof: float, spread: CommitteeSpread | None) -> tuple[float, float]:
-    """Return variance and degrees of freedom of runs and committee together."""
-    if spread is None or spread.variance == 0.0:
-        return variance, dof
-    total = variance + spread.variance
-    return total, total**2 / (variance**2 / dof + spread.variance * spread.mean_square / spread.dof)
 
 
 def budgeted(
