@@ -29,6 +29,7 @@ from mlip_sse.errors import InputError
 __all__ = ["ActiveSet", "extrapolation_grades", "merge_active_sets", "select_active_set"]
 
 _NO_SPREAD = 1e-10  # of the largest value of a column: the rounding of descriptors that are equal by symmetry
+_HARDLY_ANY = 1e-9  # of the largest spread of a column: two ions at the very end of the cutoff, once in the data
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def select_active_set(descriptors: ArrayLike, *, relative_cutoff: float = 1e-6, 
     if not 1 < tolerance < np.inf:
         raise InputError(f"found a tolerance of {tolerance}, expected more than 1, such as 1.01")
     means, spreads = x.mean(axis=0), x.std(axis=0)
-    varies = spreads > _NO_SPREAD * np.abs(x).max(axis=0)
+    varies = (spreads > _NO_SPREAD * np.abs(x).max(axis=0)) & (spreads > _HARDLY_ANY * spreads.max())
     scales = np.where(varies, spreads, np.median(spreads[varies]) if varies.any() else 1.0)
     standardised = np.c_[np.ones(len(x)), (x[:, varies] - means[varies]) / scales[varies]]
     whitening = _whitening(standardised, relative_cutoff)

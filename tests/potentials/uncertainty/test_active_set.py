@@ -187,3 +187,17 @@ def test_no_environments_have_no_grades() -> None:
 def test_what_cannot_be_used_is_refused(call, words: str) -> None:
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_a_column_that_hardly_ever_differs_from_zero_counts_in_units_of_the_others():
+    """Two ions came to the end of the cutoff once: a spread of 1e-40 is no unit to measure in."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(200, 3))
+    x = np.c_[x, np.zeros(200)]
+    x[17, 3] = 1e-38
+    active = select_active_set(x)
+    assert np.abs(active.projection).max() < 1e3
+    assert extrapolation_grades(x, active).max() < 1.1
+    near, far = [[0.0, 0.0, 0.0, 1e-6]], [[0.0, 0.0, 0.0, 50.0]]
+    assert extrapolation_grades(near, active)[0] < 1.0
+    assert extrapolation_grades(far, active)[0] > 10.0
