@@ -51,10 +51,10 @@ floors: env
 	$(BIN)/lint-imports
 
 unit: env
-	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report=term:skip-covered
 
 test-slow: env gpaw
-	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 -m slow
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site

@@ -10,9 +10,11 @@ from mlip_sse.campaign.campaign import Campaign
 from mlip_sse.dataset import Dataset
 from mlip_sse.engine import TaskFolder
 from mlip_sse.potentials import load_potential
-from tests.campaign.toy import importable, toy_spec
+from tests.campaign.toy import importable, toy_spec, without_clocks
 
 __all__ = ["importable"]  # a fixture
+
+pytestmark = pytest.mark.xdist_group("toy_campaign")
 
 ENGINE = {"scheduler": "embedded", "cores": 2}
 INTERVAL = {"value", "low", "high", "confidence", "method"}
@@ -175,11 +177,3 @@ def test_tasks_alone_give_the_same_campaign(done, tmp_path):
     assert [without_clocks(each) for each in again] == [without_clocks(each) for each in documents]
     assert without_clocks(found) == without_clocks(answer)
     assert Dataset(tmp_path / "dataset").digest == documents[-1]["dataset_sha256"]
-
-
-def without_clocks(document):
-    """Return a document without what tells when, where and how fast it was made."""
-    if isinstance(document, dict):
-        gone = {"wall_s", "speed", "created"}
-        return {key: without_clocks(each) for key, each in document.items() if key not in gone}
-    return [without_clocks(each) for each in document] if isinstance(document, list) else document
