@@ -29,7 +29,7 @@ from mlip_sse.errors import InputError
 __all__ = ["ActiveSet", "extrapolation_grades", "merge_active_sets", "select_active_set"]
 
 _NO_SPREAD = 1e-10  # of the largest value of a column: the rounding of descriptors that are equal by symmetry
-_HARDLY_ANY = 1e-9  # of the largest spread of a column: two ions at the very end of the cutoff, once in the data
+_HARDLY_ANY = 1e-14  # of the largest spread of a column: two ions at the very end of the cutoff, once in the data
 
 
 @dataclass(frozen=True, eq=False)
