@@ -1,5 +1,6 @@
 """The main job: rounds of learning until the answer stands, then the answer."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learner import Learner
 from mlip_sse.campaign.specs import LearningSpec, load_campaign
 from mlip_sse.engine import Engine, EngineSpec, Progress, load_engine
-from mlip_sse.errors import InputError
+from mlip_sse.errors import InputError, RunError
 
 __all__ = ["Campaign"]
 
@@ -166,5 +167,12 @@ class Campaign:
             self._learner = Learner(self.spec, self.folder, dataset, engine, self._say)
             try:
                 yield self._learner
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise RunError(
+                    f"{self.folder.path}: {error.strerror}, expected room for what comes: free some space, the same "
+                    "call goes on where it was"
+                ) from error
             finally:
                 self._learner = None

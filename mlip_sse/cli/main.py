@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. Only the mo
 imported, so that ``mlip-sse --help`` costs nothing of what the analyses need.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -133,6 +134,8 @@ def _code_and_line(error: BaseException) -> tuple[int, str]:
             return _INTERRUPTED_EXIT_CODE, "interrupted"
         case MlipSseError():
             return error.exit_code, f"error: {error}"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return failed, f"error: {error.strerror}: free some space, then the same command again"
         case OSError() if error.filename is not None:
             return bad_input, f"error: {error.filename}: {error.strerror}"
         case MemoryError():

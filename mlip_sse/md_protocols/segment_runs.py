@@ -18,6 +18,7 @@ __all__ = ["LOG_FILE", "SegmentRunner", "join_dumps", "read_text"]
 
 LOG_FILE = "log.lammps"
 _SCREEN_FILE = "screen.txt"
+_ROOM_BYTES = 1 << 16
 _ENDS = {
     "lost_atoms": re.compile(r"[Ll]ost atoms|atoms? missing|Out of range atoms|too far between processors"),
     "exploded": re.compile(r"halt condition|Non-numeric"),
@@ -55,6 +56,8 @@ class SegmentRunner:
         ------
         RunError
             When LAMMPS failed for another reason than its atoms.
+        OSError
+            When the disk is full, of which LAMMPS says nothing.
         """
         running = folder.with_name(f"{folder.name}.running")
         if running.exists():  # left by an attempt that was killed
@@ -76,11 +79,24 @@ class SegmentRunner:
             (running / PREVIOUS_FILE).unlink(missing_ok=True)
             os.replace(running, folder)
             return None
+        _require_room(running)
         reason = failure_reason(log, read_text(running / _SCREEN_FILE))
         for kind, pattern in _ENDS.items():
             if reason.startswith("ERROR") and pattern.search(reason):
                 return kind, reason
         raise RunError(f"LAMMPS failed, exit code {code}: {reason}; see {running / LOG_FILE}")
+
+
+def _require_room(folder: Path) -> None:
+    """Raise what a full disk says; LAMMPS leaves it to guess."""
+    part = folder / ".room"
+    try:
+        with open(part, "wb") as stream:
+            stream.write(bytes(_ROOM_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def join_dumps(dumps: Sequence[Path], target: Path) -> int:
