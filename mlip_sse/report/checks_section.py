@@ -49,11 +49,12 @@ def _teacher(teacher: Mapping[str, Any]) -> Markup:
         ("this potential", written(interval(teacher.get("student_cm2_s")))),
         ("the reference itself", written(interval(teacher.get("teacher_cm2_s")))),
     ]
-    windows = [f"{value:.2g}" for value in numbers(teacher.get("windows_cm2_s"))[:12] if np.isfinite(value)]
-    if windows:
-        rows.append(("its parts, one by one", ", ".join(windows)))
+    windows, factor = interval(teacher.get("windows_cm2_s")), number(teacher.get("chance_factor"))
+    if windows is not None:
+        rows.insert(1, ("this potential, in runs as short as the reference's", written(windows)))
+    seen = "" if factor is None else f" Runs as short as these show a difference only beyond a factor {factor:.2g}."
     peaks = [
-        (text(pair, 20), f"{shift:.3f}", "within" if abs(shift) <= _PEAK_TOLERANCE_A else "beyond")
+        (text(pair, 20), f"{shift:.3f}", _length(mapping(found).get("peak_chance_a")), _within(shift))
         for pair, found in list(mapping(teacher.get("rdf")).items())[:10]
         if (shift := number(mapping(found).get("peak_shift_a"))) is not None
     ]
@@ -67,9 +68,20 @@ def _teacher(teacher: Mapping[str, Any]) -> Markup:
             ),
             table(("dynamics with", "D* (cm²/s)"), rows),
             bullets(texts(teacher.get("reasons"))),
-            table(("pair", "shift of the first peak (Å)", f"{_PEAK_TOLERANCE_A:g} Å"), peaks) if peaks else None,
+            table(("pair", "shift of the first peak (Å)", "chance allows (Å)", f"{_PEAK_TOLERANCE_A:g} Å"), peaks)
+            if peaks
+            else None,
         ]
     )
+
+
+def _length(thing: Any) -> str:
+    found = number(thing)
+    return "–" if found is None else f"{found:.3f}"
+
+
+def _within(shift: float) -> str:
+    return "within" if abs(shift) <= _PEAK_TOLERANCE_A else "beyond"
 
 
 def _rdf_plot(pair: str, found: Any) -> Figure | None:

@@ -353,6 +353,7 @@ def teacher_check(sample):
             "student": curves[0].tolist(),
             "teacher": curves[1].tolist(),
             "peak_shift_a": shift,
+            "peak_chance_a": 0.03,
         }
     d = diffusivity(900.0)
     agrees = sample.teacher_agrees
@@ -361,7 +362,8 @@ def teacher_check(sample):
         "duration_ps": 5.0,
         "student_cm2_s": interval(d, 1.25),
         "teacher_cm2_s": interval(d * (1.1 if agrees else 3.0), 1.7),
-        "windows_cm2_s": [0.8 * d, 1.3 * d],
+        "windows_cm2_s": interval(d, 1.6),
+        "chance_factor": 2.1,
         "agree": agrees,
         "rdf": rdf,
         "reasons": []

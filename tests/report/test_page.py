@@ -90,6 +90,8 @@ def test_an_unresolved_answer_says_why_and_what_would_help(pages):
     assert "known to a factor 8, expected 3" in found
     assert "350 ps instead of 40 ps" in found
     assert "does not agree" in found
+    assert "only beyond a factor 2.1" in found
+    assert "Li-S 0.090 0.030 beyond" in found
     assert "Li-S: the first peaks are 0.090 Å apart" in found
 
 
