@@ -140,7 +140,7 @@ class Learner:
         """Return the path of each start, and what failed: such a start stays as it is."""
         identity = self.reference.identity()
         inputs = [relaxation_inputs(identity, atoms, self.spec.seeds.relax_steps) for atoms in self.starts]
-        work = relaxation_work(self.reference.spec)
+        work = relaxation_work(self.reference.spec, self.spec.seeds.relax_steps)
         outcomes = self.engine.run("label", work, inputs, progress=self._told("relaxing"))
         paths: list[list[dict[str, Any]]] = []
         failures = []

@@ -40,6 +40,7 @@ _RATTLES_A = (0.05, 0.10, 0.15)
 _DISPLACEMENTS_A = (0.3, 0.45, 0.6)
 _KEPT_EVERY = 5  # relaxation steps
 _FORCE_EV_A = 0.05
+_RELAXED_WITHIN_S = 3600.0
 _CLOSEST = 0.7  # of the shortest distance of two elements in the start
 
 
@@ -68,9 +69,10 @@ def starts_of(spec: LearningSpec) -> "list[Atoms]":
     return starts
 
 
-def relaxation_work(reference: "ReferenceSpec") -> Work:
+def relaxation_work(reference: "ReferenceSpec", steps: int) -> Work:
     """Return how a structure is relaxed by a reference that is a force field; a task of the label lane."""
-    return Work(f"{__name__}:start", reference.model_dump(mode="json"), 3600.0, "campaign_relaxation")
+    limit_s = min(_RELAXED_WITHIN_S, (steps + 1) * reference.time_limit_s)
+    return Work(f"{__name__}:start", reference.model_dump(mode="json"), limit_s, "campaign_relaxation")
 
 
 def relaxation_inputs(identity: Mapping[str, Any], atoms: "Atoms", steps: int) -> dict[str, Any]:

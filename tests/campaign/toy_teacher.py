@@ -1,6 +1,8 @@
 """A force field that costs milliseconds: soft ions in a salt that melts at once, in the place of DFT in tests."""
 
+import hashlib
 import os
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,3 +57,28 @@ class MoltenSalt(Calculator):
             "forces": forces,
             "stress": full_3x3_to_voigt_6_stress(stress),
         }
+
+
+class MoodySalt(MoltenSalt):
+    """The same on bad days: of all structures it fails on a fifth, hangs on a twentieth, gives NaN on a twentieth."""
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Do what the mood says."""
+        found = mood(atoms.get_positions())
+        if found == "fails":
+            raise RuntimeError("the electrons did not converge")
+        if found == "hangs":
+            time.sleep(3600)
+        super().calculate(atoms, properties, system_changes)
+        if found == "nan":
+            self.results["forces"] = np.full((len(atoms), 3), np.nan)
+
+
+def mood(positions):
+    """Return what the positions do to the moody: one of fails, hangs, nan, well."""
+    rounded = np.rint(np.asarray(positions) * 1e6).astype(np.int64)
+    share = int.from_bytes(hashlib.sha256(rounded.tobytes()).digest()[:4], "big") / 2**32
+    for name, end in (("fails", 0.20), ("hangs", 0.25), ("nan", 0.30)):
+        if share < end:
+            return name
+    return "well"
