@@ -153,8 +153,8 @@ class ProductionSpec(Spec):
     cell_ps: float = Field(10.0, gt=0, description="time for the mean cell at each temperature in ps")
     settle_ps: float = Field(5.0, ge=0, description="time before anything is written in ps")
     dump_every_fs: float = Field(50.0, gt=0, description="time between stored frames in fs")
-    members: int = Field(3, ge=0, le=16, description="committee members that run too; their spread enters the error")
-    member_ps: float = Field(50.0, gt=0, description="length of each of their runs in ps")
+    members: int = Field(4, ge=0, le=16, description="committee members that run too; their spread enters the error")
+    member_ps: float = Field(20.0, gt=0, description="length of each of their runs in ps")
     probe_ps: float = Field(20.0, gt=0, description="length of the runs by which a round judges the answer in ps")
     teacher_ps: float = Field(
         5.0, ge=0, description="MD with the reference itself at the highest temperature in ps, where it can"

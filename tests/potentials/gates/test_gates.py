@@ -200,7 +200,7 @@ class Scripted:
 
 def test_a_run_that_holds():
     argon = bulk("Ar", a=5.4, cubic=True)
-    result = md_stability(Scripted(), [argon], duration_ps=0.4, timestep_fs=5.0)
+    result = md_stability(Scripted(), [argon], n_runs=2, duration_ps=0.4, timestep_fs=5.0)
     assert result.passed, result.reason
     assert (result.found, result.limit) == (0.4, 0.4)
 
@@ -215,9 +215,9 @@ def test_a_bond_that_breaks_is_named():
         return {"energy": 0.0, "forces": forces, "stress": np.zeros(6)}
 
     pairs = Atoms("PS", positions=[[1.0, 4, 4], [3.0, 4, 4]], cell=[12.0, 8, 8], pbc=True).repeat((2, 3, 4))
-    result = md_stability(Scripted(draw), [pairs], duration_ps=2.0, timestep_fs=5.0)
+    result = md_stability(Scripted(draw), [pairs], n_runs=1, duration_ps=2.0, timestep_fs=5.0)
     assert not result.passed
-    assert result.reason.startswith("broken: P ")
+    assert result.reason.startswith("run 1: broken: P ")
     assert 0.5 < result.found < 2.0
 
 
@@ -231,11 +231,22 @@ def test_a_run_that_heats_up_without_end():
     assert "temperature reached" in result.reason or "a hole" in result.reason
 
 
+def test_one_bad_run_of_several_is_enough():
+    """The second run starts from a structure in which two atoms lie in each other."""
+    fine = bulk("Ar", a=5.4, cubic=True)
+    bad = fine.copy()
+    bad.positions[1] = bad.positions[0] + [0.5, 0.0, 0.0]
+    result = md_stability(Scripted(), [fine, bad], n_runs=2, duration_ps=0.2, timestep_fs=5.0)
+    assert not result.passed
+    assert result.found < 0.2
+    assert result.reason.startswith("run 2: ")
+
+
 def test_a_calculator_that_stops_is_a_failure():
     def stop(results, atoms):
         raise RunError("LAMMPS stopped: lost atoms")
 
-    result = md_stability(Scripted(stop), [bulk("Ar", a=5.4, cubic=True)], duration_ps=0.1)
+    result = md_stability(Scripted(stop), [bulk("Ar", a=5.4, cubic=True)], n_runs=1, duration_ps=0.1)
     assert not result.passed
     assert "lost atoms" in result.reason
 
