@@ -58,14 +58,11 @@ def _teacher(teacher: Mapping[str, Any]) -> Markup:
         for pair, found in list(mapping(teacher.get("rdf")).items())[:10]
         if (shift := number(mapping(found).get("peak_shift_a"))) is not None
     ]
+    told = f" Dynamics of the same cell at {kelvin or '?'} K, {duration or '?'} ps with the reference."
     verdict = badge("agrees", "good") if agree else badge("does not agree", "bad")
     return joined(
         [
-            tag(
-                "p",
-                verdict,
-                f" Dynamics of the same cell at {kelvin or '?'} K, {duration or '?'} ps with the reference.",
-            ),
+            tag("p", verdict, told + seen),
             table(("dynamics with", "D* (cm²/s)"), rows),
             bullets(texts(teacher.get("reasons"))),
             table(("pair", "shift of the first peak (Å)", "chance allows (Å)", f"{_PEAK_TOLERANCE_A:g} Å"), peaks)
