@@ -10,6 +10,7 @@ from typing import Any
 from mlip_sse.campaign.decision import decide
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learner import Learner
+from mlip_sse.campaign.questions import question_of
 from mlip_sse.campaign.specs import LearningSpec, load_campaign
 from mlip_sse.engine import Engine, EngineSpec, Progress, load_engine
 from mlip_sse.errors import InputError, RunError
@@ -163,6 +164,7 @@ class Campaign:
         if self._learner is not None:
             yield self._learner
             return
+        question_of(self.spec).starts()  # refuses what cannot be built, before a folder is made for it
         with self.folder.opened(self.spec) as dataset, Engine(self.folder.path, self._engine_spec) as engine:
             self._learner = Learner(self.spec, self.folder, dataset, engine, self._say)
             try:

@@ -64,6 +64,8 @@ class Conductivity(Question):
         """Run production and teacher check, and put every error into the intervals."""
         from mlip_sse.campaign.answer import find_answer
 
+        if self.spec.final is not None:
+            learner.finish(self.spec.final)
         return find_answer(self.spec, folder, learner, last, say=learner.say)
 
 

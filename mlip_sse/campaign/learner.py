@@ -76,6 +76,7 @@ class Learner:
     held_out: list[str] = field(default_factory=list)
     new: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     potential: Path | None = None
+    final_potential: Path | None = None
     digest: str | None = None
     n_calls: int = 0
     reach: float = 0.0
@@ -100,9 +101,29 @@ class Learner:
         InputError
             When nothing is fitted yet.
         """
+        if self.final_potential is not None:
+            return self.final_potential
         if self.potential is None:
             raise InputError("found no potential yet, expected the seeds to be labelled and fitted first")
         return self.potential
+
+    def finish(self, name: str) -> None:
+        """Fit another recipe to all labels, whose potential gives the answer: a network after the POD that explored.
+
+        Parameters
+        ----------
+        name
+            Of the recipe, or its path.
+        """
+        if self.final_potential is not None:
+            return
+        recipe = recipe_of(self.spec.model_copy(update={"potential": name}), self.question.temperatures_k)
+        inputs = fit_inputs(recipe, self.train, self.held_out, (self.train, self.held_out), None)
+        work = fit_work(self.dataset.folder, None)
+        outcomes = self.engine.run(
+            "train", work, [inputs], min_success=1.0, progress=self._told("fitting the final one")
+        )
+        self.final_potential = outcomes[0].folder.path / FITTED_FOLDER
 
     # The seeds
 
@@ -257,6 +278,7 @@ class Learner:
             "n_selected": len(picked),
             "n_held_out": len(held),
             "n_further": n_further,
+            "spreads_ev_a": [round(score, 4) if np.isfinite(score) else None for score in pool.scores.tolist()],
         }
         return [frames[k] for k in picked], [frames[k] for k in held], selection
 

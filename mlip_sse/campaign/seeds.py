@@ -21,6 +21,7 @@ from mlip_sse.structures import (
     random_strain,
     rattle,
     read_disordered,
+    read_structure,
     resolve_disorder,
     scale_volume,
 )
@@ -59,8 +60,11 @@ def starts_of(spec: LearningSpec) -> "list[Atoms]":
         When the structure cannot be built, atoms overlap, or the mobile ion is not in it.
     """
     material = spec.structure
-    source = read_disordered(material.file) if material.crystal is None else disordered_crystal(material.crystal)  # type: ignore[arg-type]
-    starts = [found.atoms for found in resolve_disorder(source, material.ordering(spec.seed))]
+    if material.file is not None and Path(material.file).suffix.lower() != ".cif":
+        starts = [read_structure(material.file)]  # other formats know whole atoms only
+    else:
+        source = disordered_crystal(material.crystal) if material.crystal else read_disordered(str(material.file))
+        starts = [found.atoms for found in resolve_disorder(source, material.ordering(spec.seed))]
     if material.min_width_a is not None:
         starts = [compact_supercell(atoms, min_width=material.min_width_a) for atoms in starts]
     if spec.mobile not in starts[0].get_chemical_symbols():

@@ -33,14 +33,15 @@ def command(
     with terminated_like_interrupted(), _bar() as say:
         campaign = Campaign(spec, folder, engine=engine, say=say)
         answer = campaign.run(after_round=lambda document: _say(_round_line(document)))
-        report = write_report(campaign.folder.path)
     if as_json:
         import json
 
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-        return
-    typer.echo(answer_text(answer))
-    typer.echo(f"The potential lies in {folder / 'potential'}, the report is {report}")
+    else:
+        typer.echo(answer_text(answer))
+    report = write_report(campaign.folder.path)
+    if not as_json:
+        typer.echo(f"The potential lies in {folder / 'potential'}, the report is {report}")
 
 
 def _round_line(document: dict[str, Any]) -> str:
