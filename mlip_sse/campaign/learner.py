@@ -171,7 +171,7 @@ class Learner:
             self.n_calls += int(result.get("n_calls", self.spec.seeds.relax_steps + 1))
             if outcome.failure is not None:
                 reason = f"relaxation of the start: {outcome.failure.reason}"
-                failures.append({"frame": atoms.get_chemical_formula(), "reason": reason})
+                failures.append({"frame": _name(atoms), "reason": reason})
         return paths, failures
 
     # A round
@@ -366,7 +366,9 @@ class Learner:
             "n_asked": len(frames),
             "n_labelled": len(labels),
             "n_failed": len(labels.failures),
-            "failures": [{"frame": failure.formula, "reason": failure.reason} for failure in labels.failures],
+            "failures": [
+                {"frame": _name(frames[failure.number]), "reason": failure.reason} for failure in labels.failures
+            ],
             "n_total": len(self.dataset),
             "n_reference_calls": self.n_calls,
             "wall_s": time.monotonic() - started,
@@ -439,6 +441,12 @@ class Learner:
 def _broke(segment: Mapping[str, Any]) -> bool:
     """Return whether the atoms, not the doubt of the potential, ended a run."""
     return segment["ended"] is not None and segment["ended"]["kind"] not in ("grade", "error_bound")
+
+
+def _name(atoms: "Atoms") -> str:
+    """Return what a frame is called: its group, its place, its formula."""
+    info = atoms.info
+    return f"{info.get('group', '')} {info.get('place', '')} {atoms.get_chemical_formula()}".strip()
 
 
 class _Clock:

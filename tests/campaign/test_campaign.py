@@ -5,14 +5,16 @@ import math
 import shutil
 
 import pytest
+import yaml
 
 from mlip_sse.campaign.campaign import Campaign
 from mlip_sse.dataset import Dataset
 from mlip_sse.engine import TaskFolder
 from mlip_sse.potentials import load_potential
-from tests.campaign.toy import importable, toy_spec, without_clocks
+from tests.campaign.toy import importable, toy_plain, toy_spec, without_clocks
+from tests.cli.conftest import program
 
-__all__ = ["importable"]  # a fixture
+__all__ = ["importable", "program"]  # fixtures
 
 pytestmark = pytest.mark.xdist_group("toy_campaign")
 
@@ -162,6 +164,23 @@ def test_a_second_run_repeats_nothing(done):
     again = []
     assert Campaign(spec, folder, engine=ENGINE).run(again.append) == answer
     assert again == documents
+    assert results(folder) == before
+
+
+def test_the_verb_prints_the_answer_that_is_there(done, program, tmp_path):
+    _, folder, documents, answer = done
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy_plain(folder.parent)))
+    before = results(folder)
+    outcome = program("campaign", tmp_path / "toy.yaml", "--out", folder)
+    assert outcome.code == 0, outcome.err
+    rows = [line.split()[0] for line in outcome.out.splitlines()[1:5]]
+    assert rows == ["1300", "1500", "1700", "2000"]
+    assert f"verdict: {answer['verdict']}" in outcome.out
+    assert str(folder / "report.html") in outcome.out
+    assert (folder / "report.html").is_file()
+    assert sum(line.startswith("round") for line in outcome.err.splitlines()) == len(documents)
+    again = program("campaign", tmp_path / "toy.yaml", "--out", folder, "--json")
+    assert json.loads(again.out) == answer
     assert results(folder) == before
 
 

@@ -75,10 +75,10 @@ class MoodySalt(MoltenSalt):
 
 
 def mood(positions):
-    """Return what the positions do to the moody: one of fails, hangs, nan, well."""
+    """Return what the positions do to the moody: one of hangs, nan, fails, well."""
     rounded = np.rint(np.asarray(positions) * 1e6).astype(np.int64)
     share = int.from_bytes(hashlib.sha256(rounded.tobytes()).digest()[:4], "big") / 2**32
-    for name, end in (("fails", 0.20), ("hangs", 0.25), ("nan", 0.30)):
+    for name, end in (("hangs", 0.05), ("nan", 0.10), ("fails", 0.30)):
         if share < end:
             return name
     return "well"

@@ -15,7 +15,7 @@ from mlip_sse.potentials.whole_folder import folder_digest
 from tests.campaign.toy import REPOSITORY, toy_plain, without_clocks
 
 EMBEDDED = {"scheduler": "embedded", "cores": 2}
-FINISHED_PARTS = ("tasks/*/result.json", "tasks/*/segment_*/log.lammps", "tasks/*/piece_*.npz")
+FINISHED_PARTS = ("tasks/*/result.json", "tasks/*/segment_????/log.lammps", "tasks/*/piece_*.npz")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Driver:
             )
 
     def said(self):
-        """Return the lines of the last start, without those of progress."""
+        """Return the lines of the last start, without progress and warnings."""
         lines = self.folder.with_suffix(".said").read_text().splitlines()
-        return [line for line in lines if not line.startswith((" ", "round"))]
+        return [line for line in lines if not line.startswith((" ", "round", "warning:"))]
 
     def finish(self, limit_s=1200, **environment):
         """Run it to its end."""
