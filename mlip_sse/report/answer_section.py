@@ -11,6 +11,7 @@ from mlip_sse.report.answer_figures import (
     error_plot,
     msd_plot,
 )
+from mlip_sse.report.barrier_section import barrier_cards, barrier_sentence, is_about_barriers
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import Figure, shown
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
@@ -57,13 +58,20 @@ def answer_section(record: CampaignRecord) -> Markup:
     quality = text(answer.get("quality"), 20) or "not stated"
     parts = [
         tag("h2", "The answer"),
-        _cards({key: interval(answer.get(key)) for key, *_ in _QUANTITIES}),
-        tag("p", _sentence(record, resolved)),
+        *_numbers(record, answer, resolved),
         notice,
         joined([tag("h3", better), bullets(missing, "next")]) if missing else None,
         joined([tag("h3", f"Quality of the numbers: {quality}"), bullets(reasons)]) if reasons else None,
     ]
     return tag("section", *parts, id="answer")
+
+
+def _numbers(record: CampaignRecord, answer: Mapping[str, Any], resolved: bool) -> list[Markup]:
+    """Return the numbers that the campaign was asked for, and what they rest on."""
+    if is_about_barriers(record):
+        return [barrier_cards(answer), tag("p", barrier_sentence(answer, resolved))]
+    cards = _cards({key: interval(answer.get(key)) for key, *_ in _QUANTITIES})
+    return [cards, tag("p", _sentence(record, resolved))]
 
 
 def _cards(found: Mapping[str, Interval | None]) -> Markup:
@@ -114,10 +122,15 @@ def _so_far(record: CampaignRecord) -> list[Markup | None]:
     decision = mapping(next((r.get("decision") for r in reversed(record.rounds) if mapping(r.get("decision"))), None))
     if decision.get("end") or decision.get("stop"):
         lines.append(
-            tag("p", "Learning has ended; the dynamics of the answer are running, or wait for the same command.")
+            tag("p", "Learning has ended; what the answer rests on is running, or waits for the same command.")
         )
     probe = mapping(next((r.get("probe") for r in reversed(record.rounds) if mapping(r.get("probe"))), None))
-    if probe:
+    if probe and is_about_barriers(record):
+        lines += [
+            tag("p", "By the bands of the last probe, with what is left of their forces alone:"),
+            barrier_cards(probe),
+        ]
+    elif probe:
         lines.append(tag("p", "From the short runs of the last probe, with their statistical errors alone:"))
         lines.append(_cards({key: interval(probe.get(key)) for key, *_ in _QUANTITIES[:2]}))
     missing = texts(decision.get("reasons"))

@@ -28,13 +28,13 @@ def barrier_cards(found: Mapping[str, Any]) -> Markup:
     for at, one in enumerate(items(found.get("hops"))[:_MOST_HOPS], start=1):
         hop = mapping(one)
         barrier, length = interval(hop.get("barrier_ev")), number(hop.get("distance_a"))
-        name = f"Hop {at}" + ("" if length is None else f" of {length:.2f} Å")
+        name = f"hop {at}" + ("" if length is None else f" of {length:.2f} Å")
         bounds = "not known" if barrier is None else f"{100 * barrier.confidence:g} % interval {bounds_text(barrier)}"
         value = tag("b", value_text(barrier))
         cards.append(
             tag(
                 "div",
-                tag("dt", f"Barrier, {name.lower()}"),
+                tag("dt", f"Barrier, {name}"),
                 tag("dd", value, " eV" if barrier is not None else "", class_="value"),
                 tag("dd", bounds, class_="bounds"),
             )
