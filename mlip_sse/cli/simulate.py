@@ -39,7 +39,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run a protocol: dynamics, relaxation, equation of state; the same command again runs what is missing."""
+    """Run a protocol: dynamics, relaxation, barriers, glasses; the same command again runs what is missing."""
     from mlip_sse.md_protocols import (
         BulkDiffusionSpec,
         DiffusionSpec,
