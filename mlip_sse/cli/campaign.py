@@ -24,7 +24,7 @@ def command(
     engine: Annotated[Path | None, typer.Option("--engine", help="An engine.yaml: where the tasks run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer for machines.")] = False,
 ) -> None:
-    """Learn a potential for a material and answer its question; the same command again goes on where it was."""
+    """Learn a potential for a material and answer its question; the same command again goes on."""
     from mlip_sse.campaign.campaign import Campaign
     from mlip_sse.cli.simulate import terminated_like_interrupted
     from mlip_sse.report import write_report

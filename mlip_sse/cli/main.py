@@ -20,7 +20,7 @@ from mlip_sse.errors import InputError, MlipSseError
 __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
-    "campaign": "Learn a potential for a material and answer its question; the same command again goes on where it was.",
+    "campaign": "Learn a potential for a material and answer its question; the same command again goes on.",
     "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
     "label": "Label structures with a reference; the same command again labels only what is missing.",
     "fit": "Fit a potential to labelled frames; the same command again repeats nothing that was done.",
