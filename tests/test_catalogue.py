@@ -109,7 +109,8 @@ def test_a_name_cannot_leave_the_folder(own_catalogue, name):
 
 @pytest.mark.parametrize("kind", ["recipes", "", "../analysis"])
 def test_an_unknown_kind_lists_the_kinds(kind):
-    with pytest.raises(CatalogueError, match="expected one of potentials, md_protocols, md_protocols/campaigns, analysis"):
+    listed = "potentials, md_protocols, md_protocols/campaigns, analysis"
+    with pytest.raises(CatalogueError, match=f"expected one of {listed}"):
         entries(kind)
     with pytest.raises(CatalogueError, match="expected one of"):
         resolve(kind, "x")

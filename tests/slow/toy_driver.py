@@ -30,7 +30,7 @@ class Driver:
     def of(cls, place, name="campaign", engine=EMBEDDED, **changes):
         place.mkdir(parents=True, exist_ok=True)
         (place / "toy.yaml").write_text(yaml.safe_dump(toy_plain(place, **changes)))
-        (place / "engine.yaml").write_text(yaml.safe_dump(engine))
+        (place / "engine.yaml").write_text(json.dumps(engine))
         return cls(place / "toy.yaml", place / name, place / "engine.yaml")
 
     def start(self, **environment):
