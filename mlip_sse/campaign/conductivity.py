@@ -40,6 +40,11 @@ class Conductivity(Question):
         """From 300 K, or the coldest of the answer, to the end of the ramps."""
         return min(_COLDEST_K, *self.spec.temperatures_k), self.spec.hottest_k
 
+    @property
+    def asked_k(self) -> float:
+        """The hottest of the answer."""
+        return max(self.spec.temperatures_k)
+
     def starts(self) -> "list[Atoms]":
         """Return the arrangements of the structure."""
         return starts_of(self.spec)
@@ -52,7 +57,7 @@ class Conductivity(Question):
         """Run a short production; None where exploration was not quiet."""
         from mlip_sse.campaign.production import probe
 
-        if not is_quiet(document["exploration"], self.spec.decide):
+        if not is_quiet(document, self.spec.decide):
             return None
         return probe(self.spec, learner.fitted, learner.starts[0], learner.engine, say=learner.say)
 

@@ -52,15 +52,29 @@ class Decision:
         return {"stop": self.stop, "criteria": criteria, "reasons": list(self.reasons)}
 
 
-def alarm_share(exploration: Sequence[Mapping[str, Any]]) -> float:
-    """Return the share of all looks of a round whose grade was above the alarm; 0 where nothing has a grade."""
-    excesses = [value for segment in exploration for value in segment["looks"]["excess"]]
+def alarm_share(exploration: Sequence[Mapping[str, Any]], up_to_k: float = math.inf) -> float:
+    """Return the share of the looks of a round whose grade was above the alarm; 0 where nothing has a grade.
+
+    Parameters
+    ----------
+    exploration
+        The runs of a round.
+    up_to_k
+        Looks at a higher temperature of the thermostat do not count: there the answer is not read.
+    """
+    excesses = []
+    for segment in exploration:
+        first, last = segment["temperatures_k"]
+        looks = segment["looks"]
+        for time_ps, excess in zip(looks["time_ps"], looks["excess"], strict=True):
+            if first + (last - first) * time_ps / segment["wanted_ps"] <= up_to_k:
+                excesses.append(excess)
     return sum(value > 1.0 for value in excesses) / len(excesses) if excesses else 0.0
 
 
-def is_quiet(exploration: Sequence[Mapping[str, Any]], wanted: DecisionSpec) -> bool:
+def is_quiet(document: Mapping[str, Any], wanted: DecisionSpec) -> bool:
     """Return whether all runs of a round came to their end in country that the potential knows."""
-    return not any(segment["ended"] for segment in exploration) and alarm_share(exploration) <= wanted.alarms
+    return not any(segment["ended"] for segment in document["exploration"]) and document["alarm_share"] <= wanted.alarms
 
 
 def movement(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> float | None:
@@ -125,7 +139,7 @@ def decide(
         return Decision(False, (Criterion("rounds", False, f"{len(last)}", f"at least {wanted.rounds}"),))
     ended = [segment["ended"]["kind"] for each in last for segment in each["exploration"] if segment["ended"]]
     n_runs = sum(len(each["exploration"]) for each in last)
-    alarms = [alarm_share(each["exploration"]) for each in last]
+    alarms = [float(each["alarm_share"]) for each in last]
     criteria = [
         Criterion(
             "runs that came to their end",

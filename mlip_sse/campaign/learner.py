@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlip_sse.campaign.decision import alarm_share
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work
 from mlip_sse.campaign.questions import question_of
@@ -417,6 +418,7 @@ class Learner:
                 "n_held_out": len(self.held_out),
             },
             "exploration": exploration,
+            "alarm_share": alarm_share(exploration, self.question.asked_k),
             "selection": selection,
             "labels": labels,
             **{key: measured.get(key) for key in ("prior_errors", "errors", "parity", "coverage")},

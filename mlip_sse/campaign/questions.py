@@ -56,6 +56,11 @@ class Question(ABC):
     def temperatures_k(self) -> tuple[float, float]:
         """The coldest and the hottest that the potential is to know."""
 
+    @property
+    def asked_k(self) -> float:
+        """The hottest that the answer is read from; beyond it exploration only looks ahead."""
+        return self.temperatures_k[1]
+
     @abstractmethod
     def starts(self) -> "list[Atoms]":
         """Return the structures that seeds and exploration start from.

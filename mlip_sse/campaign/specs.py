@@ -126,7 +126,10 @@ class DecisionSpec(Spec):
     rounds: int = Field(2, ge=2, le=10, description="rounds over which nothing may move")
     error_change: float = Field(0.1, gt=0, le=1, description="largest relative change of the held-out force error")
     alarms: float = Field(
-        0.1, ge=0, le=1, description="largest share of looks above the alarm, which one familiar frame in twenty is"
+        0.1,
+        ge=0,
+        le=1,
+        description="largest share of looks above the alarm, at temperatures of the answer; of familiar ones 0.05",
     )
 
 

@@ -15,7 +15,9 @@ def interval(value, relative=0.2):
 
 
 def segment(ended=None, excess=(0.2, 0.3)):
-    return {"ended": ended, "looks": {"excess": list(excess)}}
+    times = [0.1 * k for k in range(len(excess))]
+    looks = {"excess": list(excess), "time_ps": times}
+    return {"ended": ended, "looks": looks, "temperatures_k": [300.0, 1300.0], "wanted_ps": 1.0}
 
 
 CALM = (segment(), segment())
@@ -29,7 +31,8 @@ def round_of(error=0.080, shift=1.0, segments=CALM, probe=True):
         "conductivity_300k_ms_cm": interval(1.0),
     }
     errors = {"force_ev_a": {"rmse": error}}
-    return {"exploration": list(segments), "errors": errors, "probe": answer if probe else None}
+    share = alarm_share(segments)
+    return {"exploration": list(segments), "alarm_share": share, "errors": errors, "probe": answer if probe else None}
 
 
 def test_it_stops_where_all_holds_and_says_why():
@@ -79,5 +82,13 @@ def test_alarms_are_counted_over_all_looks():
     rounds = [segment(excess=(0.5, 1.5)), segment(excess=(0.5, 0.5))]
     assert alarm_share(rounds) == 0.25
     assert alarm_share([segment(excess=())]) == 0.0
-    assert not is_quiet(rounds, WANTED)
-    assert is_quiet([segment()], WANTED)
+    assert not is_quiet(round_of(segments=rounds), WANTED)
+    assert is_quiet(round_of(), WANTED)
+
+
+def test_alarms_beyond_the_temperatures_of_the_answer_do_not_count():
+    """The thermostat goes from 300 to 1300 K in 1 ps: the fourth look is at 600 K."""
+    hot = [segment(excess=(0.5, 0.5, 1.5, 1.5, 1.5))]
+    assert alarm_share(hot, 590.0) == pytest.approx(1 / 3)
+    assert alarm_share(hot, 480.0) == 0.0
+    assert alarm_share(hot) == 0.6
