@@ -70,11 +70,13 @@ class Outcome:
     @classmethod
     def of(cls, folder):
         rounds = [json.loads(path.read_text()) for path in sorted((folder / "rounds").glob("*.json"))]
+        answer = without_clocks(json.loads((folder / "answer.json").read_text()))
+        del answer["provenance"]["settings"]["potential"]  # where the recipe lay
         return cls(
             Dataset(folder / "dataset").digest,
             folder_digest(folder / "potential"),
             without_clocks(rounds),
-            without_clocks(json.loads((folder / "answer.json").read_text())),
+            answer,
         )
 
 
