@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
 from mlip_sse.campaign.barrier import Barrier, images_of, labels_of
 from mlip_sse.campaign.softening import softening_of
+from mlip_sse.md_protocols.hop_barrier import SAME_ENERGY
 from mlip_sse.potentials import load_potential
 from mlip_sse.potentials.model_errors import predict
 from mlip_sse.potentials.whole_folder import folder_put_in_place
@@ -96,11 +97,13 @@ def hop_answer(
     hop: dict[str, Any] = {key: facts.get(key) for key in (*_COPIED, *_OF_THE_BAND)}
     hop |= {"barrier_ev": None, "reverse_barrier_ev": None, "reference_on_path_ev": None, "band": None}
     hop |= {"reverse_reference_on_path_ev": None, "reference_energies_ev": None, "errors_apart": None}
+    hop |= {"above_lowest_ev": _above_lowest(hop["energies_ev"]), "reference_above_lowest_ev": None}
     if not images or facts.get("barrier_forward_ev") is None:
         return hop
     energies = [None if label is None else label.energy for label in labels]
     if energies[0] is not None:
         hop["reference_energies_ev"] = [None if e is None else e - energies[0] for e in energies]
+        hop["reference_above_lowest_ev"] = _above_lowest(hop["reference_energies_ev"])
     apart = {}
     for name, ours, end in (("barrier_ev", "forward", 0), ("reverse_barrier_ev", "backward", -1)):
         own, top = facts[f"barrier_{ours}_ev"], int(facts["highest_image"])
@@ -117,6 +120,12 @@ def hop_answer(
     if apart["barrier_ev"]["committee"] is None:
         _weaken(hop, "there is no committee: what the labels leave open is not in the interval")
     return hop
+
+
+def _above_lowest(energies: Sequence[float | None] | None) -> float | None:
+    """Return how far the top of a path lies above its lowest point, in eV; None where a point is not known."""
+    known = [energy for energy in energies or () if energy is not None]
+    return max(known) - min(known) if known and len(known) == len(energies or ()) else None
 
 
 def _weaken(hop: dict[str, Any], reason: str) -> None:
@@ -202,8 +211,22 @@ def barrier_answer(
         "quality": str(verdict.quality),
         "reasons": list(verdict.reasons),
         "hops": list(hops),
-        "missing": missing,
+        "missing": missing + [said for k, hop in enumerate(hops, start=1) if (said := _detour(k, hop)) is not None],
     }
+
+
+def _detour(number: int, hop: Mapping[str, Any]) -> str | None:
+    """Return a sentence where a path passes a state below its start: ions at rest are there, and have further to go."""
+    lowest = min(hop["energies_ev"] or [0.0])
+    if hop["barrier_ev"] is None or lowest > -SAME_ENERGY:
+        return None
+    reference = hop["reference_above_lowest_ev"]
+    theirs = "" if reference is None else f", {reference:.3f} eV by the reference"
+    ours = f"{hop['above_lowest_ev']:.3f} eV"
+    return (
+        f"Hop {number} passes a state {-lowest:.3f} eV below its start, from which the top is {ours} "
+        f"away{theirs}: ions at rest are there; a wider cell shows whether it is the crystal's or the cell's."
+    )
 
 
 def _lacking(name: str, hop: Mapping[str, Any], spec: "BarrierCampaignSpec") -> list[str]:
