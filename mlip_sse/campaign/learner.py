@@ -6,36 +6,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlip_sse.campaign.decision import alarm_share
 from mlip_sse.campaign.folder import CampaignFolder
-from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work
+from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work, recipe_of
+from mlip_sse.campaign.picking import Picker, Visit
 from mlip_sse.campaign.questions import question_of
 from mlip_sse.campaign.seeds import (
     HELD_OUT_EVERY,
-    number_from,
     relaxation_inputs,
     relaxation_work,
     seed_frames,
 )
-from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, last_looks, select_frames
 from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.dataset import Dataset, LabelledFrame
 from mlip_sse.engine import Engine, Progress, Work
 from mlip_sse.errors import InputError, RunError
-from mlip_sse.md_protocols.exploration import Looks, load_looks
+from mlip_sse.md_protocols.exploration import load_looks
 from mlip_sse.potentials.training_data.starts import plain_structure, structure_of
 from mlip_sse.references import load_reference
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Learner", "Visit"]
-
-_LAST_LOOKS = 2
-"""Of a run that broke, these come first: the grade gave little warning of what happened there."""
+__all__ = ["Learner"]
 
 _LEAST_LABELLED = 0.5
 """Of the frames of a step; with fewer the reference, not a frame, is at fault."""
@@ -46,14 +39,6 @@ _MOST_FURTHER = 0.5
 _HELD_OUT_KINDS = ("strained", "rattled", "displaced")
 
 Say = Callable[[str, Progress], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Visit:
-    """What one run saw: its start, for the species, and its looks."""
-
-    start: "Atoms"
-    looks: Looks
 
 
 @dataclass
@@ -184,7 +169,8 @@ class Learner:
         further = self.question.further_frames(self, number)
         clock.split("explore")
         further = further[: min(round(_MOST_FURTHER * self.spec.select.frames), self.n_left // 2)]
-        chosen, held, selection = self.pick(number, exploration, visits, len(further))
+        picker = Picker(self.spec, self.starts, number, self.n_left - len(further), len(further))
+        chosen, held, selection = picker.pick(exploration, visits)
         clock.split("select")
         labels, report = self._labelled([*further, *chosen, *held])
         clock.split("label")
@@ -235,113 +221,6 @@ class Learner:
             visits.append(Visit(segment.start, load_looks(outcome.folder.path, result)))
         self.reach = sum(each["reached_ps"] for each in documents) / sum(each["wanted_ps"] for each in documents)
         return documents, visits
-
-    def pick(
-        self, number: int, exploration: Sequence[Mapping[str, Any]], visits: Sequence[Visit], n_further: int = 0
-    ) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
-        """Choose the frames of a round to train on, and the random ones that never train.
-
-        Parameters
-        ----------
-        number, exploration, visits
-            Of the round.
-        n_further
-            Frames that are labelled in any case.
-        """
-        wanted, n_left = self.spec.select, self.n_left - n_further
-        pool, frames = self._pool(number, exploration, visits)
-        if pool is None:
-            return self._nothing_seen(number, n_left)
-        n_held = min(wanted.held_out, n_left // 3)
-        held = held_out_frames(pool, n_held, taken=(), seed=number_from(self.spec.seed, number, "held out"))
-        n_wanted = max(0, min(wanted.frames - n_further, n_left - len(held)))
-        free = np.setdiff1d(np.arange(len(frames)), held)
-        candidates, last = free, np.empty(0, dtype=np.intp)
-        if wanted.strategy == "committee":
-            broken = [k for k, segment in enumerate(exploration) if _broke(segment)]
-            last = np.setdiff1d(last_looks(pool, broken, _LAST_LOOKS), held)
-            candidates = np.union1d(self._candidates(pool, free, n_wanted), last)
-        part = pool.taken(candidates)
-        picked = candidates[
-            select_frames(
-                part,
-                min(n_wanted, len(candidates)),
-                strategy=wanted.strategy,
-                per_segment=wanted.per_segment,
-                first=np.flatnonzero(np.isin(candidates, last)).tolist(),
-                seed=number_from(self.spec.seed, number, "select"),
-            )
-        ]
-        selection = {
-            "strategy": wanted.strategy,
-            "n_looks": len(frames),
-            "n_candidates": len(candidates),
-            "n_selected": len(picked),
-            "n_held_out": len(held),
-            "n_further": n_further,
-            "spreads_ev_a": [round(score, 4) if np.isfinite(score) else None for score in pool.scores.tolist()],
-        }
-        return [frames[k] for k in picked], [frames[k] for k in held], selection
-
-    def _nothing_seen(self, number: int, n_left: int) -> "tuple[list[Atoms], list[Atoms], dict[str, Any]]":
-        """Return new seeds where every run ended at its first look: the potential knows too little to move at all."""
-        spec = self.spec.model_copy(update={"seed": number_from(self.spec.seed, number, "seeds") % 2**31})
-        drawn = [
-            each for k, atoms in enumerate(self.starts) for each in seed_frames(spec, atoms, f"round {number} {k}")
-        ]
-        wanted = self.spec.select
-        n_held = min(wanted.held_out, n_left // 3)
-        chosen = drawn[: max(0, min(len(drawn), wanted.frames + wanted.held_out, n_left))]
-        selection = {"strategy": "seeds", "n_looks": 0, "n_candidates": len(drawn), "n_selected": len(chosen) - n_held}
-        held = chosen[:: max(1, len(chosen) // max(1, n_held))][:n_held]
-        places = {id(atoms) for atoms in held}
-        return [each for each in chosen if id(each) not in places], held, selection | {"n_held_out": len(held)}
-
-    def _pool(
-        self, number: int, exploration: Sequence[Mapping[str, Any]], visits: Sequence[Visit]
-    ) -> "tuple[Pool | None, list[Atoms]]":
-        """Return all looks of a round as one pool, and as structures with group and place; None without any."""
-        frames: list[Atoms] = []
-        scores: list[float] = []
-        for segment, visit in zip(exploration, visits, strict=True):
-            seen, symbols = visit.looks, visit.start.get_chemical_symbols()
-            for place in range(len(seen)):
-                atoms = visit.start.copy()
-                atoms.set_cell(seen.cells[place])
-                atoms.set_positions(seen.positions[place])
-                atoms.info = {"group": f"round {number} {segment['name']}", "place": place}
-                frames.append(atoms)
-                scores.append(self._score(seen, place, symbols))
-        counts = [len(visit.looks) for visit in visits]
-        if not frames:
-            return None, []
-        told = [(each["looks"], slice(0, n)) for each, n in zip(exploration, counts, strict=True) if n]
-        pool = Pool(
-            features=np.concatenate([visit.looks.features for visit in visits if len(visit.looks)]),
-            scores=np.array(scores),
-            excess=np.concatenate([looks["excess"][part] for looks, part in told]),
-            segments=np.repeat(np.arange(len(visits)), counts),
-            times=np.concatenate([looks["time_ps"][part] for looks, part in told]),
-        )
-        return pool, frames
-
-    def _score(self, seen: Looks, place: int, symbols: list[str]) -> float:
-        """Return the score of a look; NaN where the committee was not asked."""
-        spread = seen.forces_std[place]
-        if not np.isfinite(spread).all():
-            return float("nan")
-        shell = self.spec.select.shell_a
-        return frame_scores(spread, symbols, seen.positions[place], seen.cells[place], self.spec.mobile, shell)
-
-    @staticmethod
-    def _candidates(pool: Pool, free: NDArray[np.int64], n_wanted: int) -> NDArray[np.int64]:
-        """Return the looks above the alarm; where they are few, those with the largest spread beside them."""
-        above = free[pool.excess[free] > 1.0]
-        rest = np.setdiff1d(free, above)
-        n_more = max(0, n_wanted - len(above))
-        by_spread = rest[np.argsort(-np.nan_to_num(pool.scores[rest]), kind="stable")][: 4 * n_more]
-        found: NDArray[np.int64] = np.sort(np.concatenate([above, by_spread]))
-        return found
 
     # Labels and fits
 
@@ -440,11 +319,6 @@ class Learner:
         return lambda progress: self.say(stage, progress)
 
 
-def _broke(segment: Mapping[str, Any]) -> bool:
-    """Return whether the atoms, not the doubt of the potential, ended a run."""
-    return segment["ended"] is not None and segment["ended"]["kind"] not in ("grade", "error_bound")
-
-
 def _name(atoms: "Atoms") -> str:
     """Return what a frame is called: its group, its place, its formula."""
     info = atoms.info
@@ -463,32 +337,3 @@ class _Clock:
         now = time.monotonic()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
         self._since = now
-
-
-def recipe_of(spec: LearningSpec, temperatures_k: tuple[float, float]) -> dict[str, Any]:
-    """Return the recipe of a campaign as plain data, its domain as wide as the campaign goes.
-
-    Parameters
-    ----------
-    spec
-        The campaign.
-    temperatures_k
-        The coldest and the hottest.
-
-    Raises
-    ------
-    InputError
-        When the recipe is of a family that takes no frames.
-    """
-    from mlip_sse.catalogue import resolve
-    from mlip_sse.potentials.fit_specs import FittedSpec
-    from mlip_sse.specs import load_spec
-
-    recipe = load_spec(resolve("potentials", spec.potential), "potential")
-    if not isinstance(recipe, FittedSpec):
-        raise InputError(
-            f"potential: found {spec.potential!r}, which has nothing to fit, expected a recipe such as pod"
-        )
-    domain = recipe.domain.model_copy(update={"temperature_k": temperatures_k})
-    plain = recipe.model_copy(update={"domain": domain, "data": None}).model_dump(mode="json", exclude_none=True)
-    return plain

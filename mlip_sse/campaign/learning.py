@@ -15,12 +15,13 @@ from mlip_sse.engine import Work
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
+    from mlip_sse.campaign.specs import LearningSpec
     from mlip_sse.dataset import LabelledFrame
     from mlip_sse.potentials.calibration import ForceBounds
     from mlip_sse.potentials.contract import FittedPotential
     from mlip_sse.potentials.model_errors import Prediction
 
-__all__ = ["FITTED_FOLDER", "fit_inputs", "fit_work", "grade_bounds", "start"]
+__all__ = ["FITTED_FOLDER", "fit_inputs", "fit_work", "grade_bounds", "recipe_of", "start"]
 
 FITTED_FOLDER = "potential"
 """Inside the task's folder."""
@@ -180,3 +181,32 @@ def _parity(
             "predicted": np.round(predicted[::step], 4).tolist(),
         }
     return shown
+
+
+def recipe_of(spec: "LearningSpec", temperatures_k: tuple[float, float]) -> dict[str, Any]:
+    """Return the recipe of a campaign as plain data, its domain as wide as the campaign goes.
+
+    Parameters
+    ----------
+    spec
+        The campaign.
+    temperatures_k
+        The coldest and the hottest.
+
+    Raises
+    ------
+    InputError
+        When the recipe is of a family that takes no frames.
+    """
+    from mlip_sse.catalogue import resolve
+    from mlip_sse.potentials.fit_specs import FittedSpec
+    from mlip_sse.specs import load_spec
+
+    recipe = load_spec(resolve("potentials", spec.potential), "potential")
+    if not isinstance(recipe, FittedSpec):
+        raise InputError(
+            f"potential: found {spec.potential!r}, which has nothing to fit, expected a recipe such as pod"
+        )
+    domain = recipe.domain.model_copy(update={"temperature_k": temperatures_k})
+    plain = recipe.model_copy(update={"domain": domain, "data": None}).model_dump(mode="json", exclude_none=True)
+    return plain
