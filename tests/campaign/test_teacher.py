@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from mlip_sse.campaign.teacher import frames_along
+from mlip_sse.campaign.specs import CampaignSpec
+from mlip_sse.campaign.teacher import frames_along, teach
 from mlip_sse.campaign.teacher_comparison import compare
 from mlip_sse.campaign.teacher_md import md_inputs, read_run, speed_of, start
 from mlip_sse.errors import InputError
+from mlip_sse.references import load_reference
 from mlip_sse.trajectory.model import Trajectory
 
 EDGE_A = 9.0
@@ -142,3 +144,29 @@ def test_frames_along_the_dynamics_are_spread_over_runs_and_time(tmp_path, monke
     for atoms, (path, index) in zip(frames, wanted, strict=True):
         np.testing.assert_allclose(atoms.positions, made[path].positions[index])
     assert frames[0].info == {"group": "production run0", "place": 0}
+
+
+def test_dynamics_that_the_reference_fails_at_is_a_reason_and_no_end(tmp_path, monkeypatch):
+    """The first of two runs fails; the campaign goes on to its answer without the comparison."""
+    spec = CampaignSpec.parse(
+        {
+            "description": "a test",
+            "structure": {"crystal": "licl"},
+            "temperatures_k": [300, 400, 500, 600],
+            "production": {"teacher_ps": 2.0},
+        }
+    )
+    monkeypatch.setattr(Trajectory, "read", lambda path, **_: walkers(1, n_frames=21, spacing_fs=50.0))
+    runs = [SimpleNamespace(trajectory="0", temperature_k=600.0, ended=None)]
+    fine = SimpleNamespace(
+        folder=SimpleNamespace(path=tmp_path), failure=None, is_done=True, result=lambda: {"ended": None}
+    )
+    failed = SimpleNamespace(
+        folder=SimpleNamespace(path=tmp_path),
+        failure=SimpleNamespace(reason="the electrons did not converge"),
+        is_done=False,
+    )
+    engine = SimpleNamespace(run=lambda lane, work, inputs, progress: [failed, fine])
+    found = teach(spec, SimpleNamespace(runs=runs), load_reference(spec.reference), engine)
+    assert not found.agree
+    assert found.reasons == ("dynamics with the reference failed: the electrons did not converge",)

@@ -125,6 +125,7 @@ def test_python_dash_m(tmp_path):
         (InputError("found 3,\n   expected 4"), 2, "error: found 3, expected 4\n"),
         (RunError("LAMMPS stopped"), 1, "error: LAMMPS stopped\n"),
         (FileNotFoundError(2, "No such file or directory", "a.dump"), 2, "error: a.dump: No such file or directory\n"),
+        (OSError(28, "No space left"), 1, "error: No space left: free some space, then the same command again\n"),
         (ZeroDivisionError("oh"), 1, "error: ZeroDivisionError: oh (this is a bug; --debug shows where)\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (typer.Exit(1), 1, ""),
