@@ -45,9 +45,7 @@ def spec_template(kind: str, variant: str | None = None) -> str:
     return "\n".join([*head, "", *body]) + "\n"
 
 
-def _section(
-    model: type[Spec], indent: int, fixed: Mapping[str, object], is_compact: bool = False
-) -> list[str]:
+def _section(model: type[Spec], indent: int, fixed: Mapping[str, object], is_compact: bool = False) -> list[str]:
     lines = []
     first = {"description", *fixed} if indent == 0 else set()
     for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] not in first):
