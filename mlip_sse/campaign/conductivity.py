@@ -54,10 +54,11 @@ class Conductivity(Question):
         return plan_segments(self.spec, starts, number, reach)
 
     def probe(self, learner: "Learner", document: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Run a short production; None where exploration was not quiet."""
+        """Run a short production; None where exploration was not quiet, or short."""
         from mlip_sse.campaign.production import probe
 
-        if not is_quiet(document, self.spec.decide):
+        explored_ps = sum(segment["reached_ps"] for segment in document["exploration"])
+        if not is_quiet(document, self.spec.decide) or explored_ps < self.spec.decide.explored_ps:
             return None
         return probe(self.spec, learner.fitted, learner.starts[0], learner.engine, say=learner.say)
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Learner"]
 
+_FAR = 0.5
+"""Of their length; runs that do not come that far are made shorter."""
+
 _LEAST_LABELLED = 0.5
 """Of the frames of a step; with fewer the reference, not a frame, is at fault."""
 
@@ -66,6 +69,7 @@ class Learner:
     digest: str | None = None
     n_calls: int = 0
     reach: float = 0.0
+    length_ps: float = 0.0
     starts: "list[Atoms]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -193,7 +197,7 @@ class Learner:
                 "potential": self.digest,
                 "start": plain_structure(segment.start),
                 "temperatures_k": list(segment.temperatures_k),
-                "duration_ps": explore.segment_ps,
+                "duration_ps": self.length_ps or explore.segment_ps,
                 "timestep_fs": explore.timestep_fs,
                 "ensemble": segment.ensemble,
                 "pressure_gpa": 0.0,
@@ -220,7 +224,16 @@ class Learner:
             documents.append(facts)
             visits.append(Visit(segment.start, load_looks(outcome.folder.path, result)))
         self.reach = sum(each["reached_ps"] for each in documents) / sum(each["wanted_ps"] for each in documents)
+        self._lengthen(all(each["ended"] is None for each in documents))
         return documents, visits
+
+    def _lengthen(self, all_whole: bool) -> None:
+        """Set the length of the next runs: twice as long where all came to their end, half where few did."""
+        explore, length = self.spec.explore, self.length_ps or self.spec.explore.segment_ps
+        if all_whole:
+            self.length_ps = max(length, min(2 * length, explore.longest_ps))
+        elif self.reach < _FAR:
+            self.length_ps = max(0.5 * length, explore.segment_ps)
 
     # Labels and fits
 
@@ -273,6 +286,7 @@ class Learner:
         state = document["state_of_learning"]
         self.train, self.held_out = list(state["train"]), list(state["held_out"])
         self.n_calls, self.digest, self.reach = int(state["n_calls"]), str(state["digest"]), float(state["reach"])
+        self.length_ps = float(state.get("length_ps", 0.0))
         self.potential = self.folder.path / str(document["potential"]["path"])
         self.starts = [structure_of(each) for each in state["starts"]]
         if not self.potential.is_dir():
@@ -310,6 +324,7 @@ class Learner:
                 "held_out": list(self.held_out),
                 "n_calls": self.n_calls,
                 "reach": self.reach,
+                "length_ps": self.length_ps,
                 "digest": self.digest,
                 "starts": [plain_structure(atoms) for atoms in self.starts],
             },

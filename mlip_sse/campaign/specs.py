@@ -90,7 +90,10 @@ class RunsSpec(Spec):
     """Dynamics with the potential as it is, stopped where it stops being trusted."""
 
     segments: int = Field(4, ge=1, le=100, description="runs in a round, each with other random numbers")
-    segment_ps: float = Field(6.0, gt=0, le=1000, description="length of each in ps")
+    segment_ps: float = Field(6.0, gt=0, le=1000, description="length of each in ps, at first")
+    longest_ps: float = Field(
+        48.0, gt=0, le=10000, description="they get twice as long after a round that all came through, up to this in ps"
+    )
     timestep_fs: float = Field(2.0, gt=0, le=10, description="MD time step in fs")
     look_every_fs: float = Field(40.0, gt=0, description="time between two looks at the grade in fs")
     stop_error_ev_a: float = Field(
@@ -136,6 +139,9 @@ class DecisionSpec(Spec):
 class ConductivityDecisionSpec(DecisionSpec):
     """When a conductivity stands."""
 
+    explored_ps: float = Field(
+        40.0, ge=0, description="time that the runs of a round came to in all before the answer is looked at, in ps"
+    )
     factor_300k: float = Field(3.0, gt=1, description="the interval of sigma(300 K) must lie within this factor")
 
 

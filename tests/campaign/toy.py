@@ -58,7 +58,7 @@ PLAIN = {
         "probe_ps": 2.0,
         "teacher_ps": 0.4,
     },
-    "decide": {"alarms": 1.0, "error_change": 1.0, "factor_300k": 1e9},
+    "decide": {"alarms": 1.0, "error_change": 1.0, "explored_ps": 0.0, "factor_300k": 1e9},
     "budget": {"labels": 80, "rounds": 3},
 }
 
