@@ -12,7 +12,7 @@ import pytest
 from mlip_sse.catalogue import FOLDERS, entries
 from mlip_sse.potentials.lammps_plugin.cached_plugin import source_files
 
-SOURCES = ("mlip_sse", *FOLDERS)
+SOURCES = ("mlip_sse", *(folder for folder in FOLDERS if "/" not in folder))
 TOP_LEVEL = ("pyproject.toml", "README.md", "LICENSE", ".gitignore")
 
 
