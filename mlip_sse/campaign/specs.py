@@ -6,13 +6,14 @@ What all questions share is in `LearningSpec`; each question has a spec of its o
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.neb_specs import BandSpec
-from mlip_sse.references.specs import AseSpec, ChgnetSpec, Cp2kSpec, EspressoSpec, GpawSpec, VaspSpec
+from mlip_sse.potentials.training_data.specs import AnyReference
+from mlip_sse.references.specs import ChgnetSpec
 from mlip_sse.specs import EntrySpec, Spec, load_spec
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ __all__ = [
     "load_campaign",
 ]
 
-AnyReference = Annotated[
-    Union[ChgnetSpec, GpawSpec, VaspSpec, EspressoSpec, Cp2kSpec, AseSpec],  # noqa: UP007  # a tagged union
-    Field(discriminator="kind"),
-]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
 Temperature = Annotated[float, Field(gt=0, le=5000)]
 Count = Annotated[int, Field(ge=1, le=1000)]

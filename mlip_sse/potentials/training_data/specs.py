@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mlip_sse.structures import OrderingSettings
 
 __all__ = [
+    "AnyReference",
     "ContactSpec",
     "DistortionSpec",
     "ExchangeSpec",
