@@ -156,13 +156,13 @@ def _criteria(record: CampaignRecord) -> Markup | None:
 
 def _failures(record: CampaignRecord) -> Markup | None:
     rows = [
-        (text(one.get("number"), 6), text(mapping(found).get("kind"), 40), text(mapping(found).get("reason")))
+        (text(one.get("number"), 6), text(mapping(found).get("frame"), 80), text(mapping(found).get("reason")))
         for one in record.rounds
         for found in items(mapping(one.get("labels")).get("failures"))[:50]
     ]
     if not rows:
         return None
-    head = ("round", "kind", "reason")
+    head = ("round", "frame", "reason")
     return tag(
         "details", tag("summary", f"Labels that failed: {len(rows)}; none of them is in the dataset"), table(head, rows)
     )
