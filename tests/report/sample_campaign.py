@@ -195,7 +195,8 @@ def round_(number, sample, state, rng):
             "n_asked": 40,
             "n_labelled": 40 - failed if done else 0,
             "n_failed": failed,
-            "failures": [{"reason": "SCF did not converge in 60 steps", "frame": "round 1 ramp 1 12 Cl4Li24P4S20"}] * failed,
+            "failures": [{"reason": "SCF did not converge in 60 steps", "frame": "round 1 ramp 1 12 Cl4Li24P4S20"}]
+            * failed,
             "n_total": n_total,
             "wall_s": 35.0,
         },
