@@ -7,6 +7,7 @@ shares of intervals of D, D_σ and the Haven ratio are taken over all trajectori
 D pooled from two replicas over pairs of trajectories: those of one set and of the next.
 """
 
+import multiprocessing
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -140,7 +141,8 @@ def coverage(n_sets: int, seed: int = 2026, workers: int = 2) -> dict[tuple[str,
     """Return (share of covering intervals, share of refusals), in percent, by system, quantity and level."""
     chunks = 4 * workers
     table = {}
-    with ProcessPoolExecutor(workers) as pool:
+    # A process forked from one whose kernels have run in OpenMP threads is ended by OpenMP at its first kernel.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         for name in SYSTEMS:
             jobs = [pool.submit(study, name, seed + k, -(-n_sets // chunks)) for k in range(chunks)]
             rows = [row for job in jobs for row in job.result()]
