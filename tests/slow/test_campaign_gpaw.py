@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("gpaw") is None, reason="gpaw is not installed"),
 ]
 
-# For a tenth of the time: 250 eV, whose forces are within 0.5 meV/Å of those at 400 eV, and the Γ point alone, which is a
+# Cheaper: 250 eV, whose forces are within 0.5 meV/Å of those at 400 eV, and the Γ point alone, which is a
 # crystal of its own (forces off by a quarter) and does for a test.
 CHEAPER = {
     "cutoff_ev": 250.0,
