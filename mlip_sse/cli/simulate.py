@@ -16,8 +16,8 @@ from mlip_sse.cli.glass_table import glass_table
 if TYPE_CHECKING:
     from mlip_sse.engine import Progress as TaskProgress
     from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult
+    from mlip_sse.md_protocols.diffusion_run import Progress
     from mlip_sse.md_protocols.result import SimulationResult
-    from mlip_sse.md_protocols.run import Progress
     from mlip_sse.md_protocols.static_run import StaticResult
 
 __all__ = ["command"]

@@ -1,19 +1,26 @@
-"""Protocols run: dynamics, relaxations and equations of state, from a checked spec to results in folders."""
+"""Protocols run: dynamics, relaxations and equations of state, from a checked spec to results in folders.
 
-from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
-from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
-from mlip_sse.md_protocols.hop_barrier import HopBarrier
-from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
-from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
-from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
-from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
-from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
-from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
-from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
-from mlip_sse.md_protocols.run import run
-from mlip_sse.md_protocols.specs import DiffusionSpec, ProtocolSpec, load_protocol
-from mlip_sse.md_protocols.static_run import StaticResult, run_static
-from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
+The names below load on first use: a worker that runs one of them shall not wait for the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
+    from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+    from mlip_sse.md_protocols.diffusion_run import run
+    from mlip_sse.md_protocols.hop_barrier import HopBarrier
+    from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
+    from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
+    from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
+    from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
+    from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
+    from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
+    from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
+    from mlip_sse.md_protocols.specs import DiffusionSpec, ProtocolSpec, load_protocol
+    from mlip_sse.md_protocols.static_run import StaticResult, run_static
+    from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 
 __all__ = [
     "BulkDiffusionResult",
@@ -41,3 +48,40 @@ __all__ = [
     "run_neb_vacancy",
     "run_static",
 ]
+
+_HOME = {
+    "BulkDiffusionResult": "bulk_run",
+    "BulkDiffusionSpec": "bulk_specs",
+    "DiffusionSpec": "specs",
+    "EquationOfStateSpec": "static_specs",
+    "HopBarrier": "hop_barrier",
+    "MeltQuenchResult": "melt_run",
+    "MeltQuenchSpec": "melt_specs",
+    "NebSettings": "neb_specs",
+    "NebVacancyResult": "neb_run",
+    "NebVacancySpec": "neb_specs",
+    "ProtocolSpec": "specs",
+    "RelaxSpec": "static_specs",
+    "Relaxation": "relaxation",
+    "SegmentResult": "result",
+    "SimulationResult": "result",
+    "StaticResult": "static_run",
+    "load_protocol": "specs",
+    "neb_vacancy_hops": "neb_vacancy",
+    "relax_atoms": "relaxation",
+    "run": "diffusion_run",
+    "run_bulk_diffusion": "bulk_run",
+    "run_melt_quench": "melt_run",
+    "run_neb_vacancy": "neb_run",
+    "run_static": "static_run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
