@@ -3,12 +3,14 @@
     G = Σ_f Aᵀ W A      b = Σ_f Aᵀ W y      s = Σ_f yᵀ W y
 
 over frames f with rows A, labels y and squared weights W. Adding a frame adds its terms; joining two fits adds their
-equations. Each bootstrap member k holds the same sums with every frame counted n_fk times, n_fk ~ Poisson(1) drawn from
-the frame's id alone, so that the members add as well and do not depend on who saw the frame first.
+equations. Each bootstrap member k holds the same sums with every frame weighted by n_fk, exponential of mean 1 and
+drawn from the frame's id alone, so that the members add as well and do not depend on who saw the frame first. Mean and
+variance are those of counts drawn with replacement, and so is the spread; but no member lacks a frame, which in
+dynamics would be a hole that the potential itself does not have.
 
 References
 ----------
-N. C. Oza and S. Russell, Online bagging and boosting, Proc. AISTATS R3, 229 (2001); no DOI.
+D. B. Rubin, The Bayesian bootstrap, Ann. Statist. 9, 130 (1981), doi:10.1214/aos/1176345338
 """
 
 import hashlib
@@ -25,24 +27,16 @@ from numpy.typing import NDArray
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
 
-__all__ = ["EquationSums", "NormalEquations", "poisson_counts", "require_one_basis"]
+__all__ = ["EquationSums", "NormalEquations", "bootstrap_weights", "require_one_basis"]
 
 _FORMAT = 1
 _KINDS = ("energy", "force", "virial", "pair")
 
 
-def poisson_counts(frame_id: str, n_members: int) -> NDArray[np.int64]:
-    """Return how often each member counts a frame: Poisson of mean 1, from the id by sha256, on every machine alike."""
-    counts = np.zeros(n_members, dtype=np.int64)
-    for member in range(n_members):
-        digest = hashlib.sha256(f"{frame_id} {member}".encode()).digest()
-        uniform = int.from_bytes(digest[:8], "big") / 2**64
-        cumulated = term = math.exp(-1.0)
-        while uniform >= cumulated and counts[member] < 20:
-            counts[member] += 1
-            term /= counts[member]
-            cumulated += term
-    return counts
+def bootstrap_weights(frame_id: str, n_members: int) -> list[float]:
+    """Return what each member weighs a frame by: exponential of mean 1, from the id by sha256, everywhere alike."""
+    digests = (hashlib.sha256(f"{frame_id} {member}".encode()).digest() for member in range(n_members))
+    return [-math.log((int.from_bytes(digest[:8], "big") + 0.5) / 2**64) for digest in digests]
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,12 +243,11 @@ class EquationSums:
         self._fingerprints = joined_fingerprints(self._fingerprints, fingerprint or {}, self._mixed)
         design, target, weight = rows
         gram, moment, square = design.T @ design, design.T @ target, float(target @ target)
-        for place, count in enumerate((1, *poisson_counts(frame_id, len(self._gram) - 1).tolist())):
-            if count * factor:
-                self._gram[place] += (count * factor) * gram
-                self._moment[place] += (count * factor) * moment
-                self._square[place] += count * factor * square
-                self._weight[place] += count * factor * weight
+        for place, share in enumerate((1.0, *bootstrap_weights(frame_id, len(self._gram) - 1))):
+            self._gram[place] += (share * factor) * gram
+            self._moment[place] += (share * factor) * moment
+            self._square[place] += share * factor * square
+            self._weight[place] += share * factor * weight
         self._n_rows = {kind: number + n_rows.get(kind, 0) for kind, number in self._n_rows.items()}
         self._frames.add(frame_id)
         self._closest = _smaller(self._closest, closest or {})

@@ -84,7 +84,7 @@ class PodSpec(FittedSpec):
         description="ridge penalty relative to the squared norm of each column; of a list, validation frames choose; "
         "below 1e-7 forces gain a few percent at most, and MD with four-body functions falls into holes",
     )
-    committee: int = Field(4, ge=0, le=64, description="number of bootstrap members; 0: no committee")
+    committee: int = Field(4, ge=0, le=64, description="members of the Bayesian bootstrap; 0: no committee")
     active_set_cutoff: float = Field(
         1e-6,
         gt=0,

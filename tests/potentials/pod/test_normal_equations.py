@@ -5,7 +5,7 @@ import pytest
 
 from mlip_sse.dataset import Fingerprint
 from mlip_sse.errors import FormatError, InputError
-from mlip_sse.potentials.pod.normal_equations import EquationSums, NormalEquations, poisson_counts
+from mlip_sse.potentials.pod.normal_equations import EquationSums, NormalEquations, bootstrap_weights
 from mlip_sse.potentials.pod.ridge import choose_penalty, solve, squared_error
 
 BASIS = {"cutoff": 5.0}
@@ -55,26 +55,28 @@ def test_a_column_that_is_zero_gets_no_coefficient():
     np.testing.assert_allclose(solve(gram, moment, 1e-12), [2.0, 0.0], rtol=1e-11)
 
 
-def test_members_count_each_frame_as_its_id_says():
+def test_members_weigh_each_frame_as_its_id_says():
     equations = sums_of(range(5))
     for member in range(N_MEMBERS):
-        counts = [poisson_counts(frame(number)[0], N_MEMBERS)[member] for number in range(5)]
+        weights = [bootstrap_weights(frame(number)[0], N_MEMBERS)[member] for number in range(5)]
         expected = sum(
-            count * frame(number)[1][0].T @ frame(number)[1][0] for number, count in zip(range(5), counts, strict=True)
+            weight * frame(number)[1][0].T @ frame(number)[1][0]
+            for number, weight in zip(range(5), weights, strict=True)
         )
         np.testing.assert_allclose(equations.gram[1 + member], expected, atol=1e-12)
 
 
-def test_poisson_counts_are_those_of_mean_one_and_never_change():
-    counts = np.array([poisson_counts(f"{number:x}", 4) for number in range(5000)])
-    # 20,000 draws: the standard error of mean and variance is below 0.013; four of them.
-    assert abs(counts.mean() - 1) < 0.03
-    assert abs(counts.var() - 1) < 0.06
-    assert abs(np.corrcoef(counts.T) - np.eye(4)).max() < 0.06
-    assert poisson_counts("a" * 64, 8).tolist() == PINNED
+def test_bootstrap_weights_have_mean_and_variance_of_counts_and_never_change():
+    weights = np.array([bootstrap_weights(f"{number:x}", 4) for number in range(5000)])
+    # 20,000 draws: the standard errors are 0.007 of the mean and 0.02 of the variance; four of them.
+    assert abs(weights.mean() - 1) < 0.03
+    assert abs(weights.var() - 1) < 0.08
+    assert abs(np.corrcoef(weights.T) - np.eye(4)).max() < 0.06
+    assert weights.min() > 0
+    np.testing.assert_allclose(bootstrap_weights("a" * 64, 4), PINNED, rtol=1e-12)
 
 
-PINNED = [0, 1, 0, 0, 3, 0, 0, 0]
+PINNED = [1.3262555163109828, 0.35197904437509936, 4.207890282082096, 3.3393952638670603]
 
 
 def test_sums_add_in_every_order():
