@@ -169,7 +169,7 @@ def answer_of(spec: CampaignSpec, evidence: Evidence) -> dict[str, Any]:
         "question": spec.question,
         "verdict": "resolved" if is_resolved else "not resolved",
         **_plain_verdict(_verdict(evidence)),
-        "trajectories": [{**run.row.to_dict(), "path": f"trajectories/{run.file_name}"} for run in produced.runs],
+        "trajectories": [run.row.to_dict() for run in produced.runs],
         "arrhenius": arrhenius,
         "temperatures": [each.to_dict() for each in budget.temperatures],
         **{name: to_plain(budget.interval(name)) for name in _NAMES},

@@ -55,7 +55,7 @@ class ProductionRun:
     ended
         ``kind`` and ``reason`` where its atoms ended it early.
     row
-        What the analysis found; refused where there is nothing to find.
+        What the analysis found, its path as seen from the campaign's folder; refused where there is nothing to find.
     """
 
     temperature_k: float
@@ -309,7 +309,7 @@ def _without_cell(spec: CampaignSpec, temperature_k: float, outcome: Outcome) ->
     folder, ended = outcome.folder.path, outcome.result()["ended"]
     reason = f"no mean cell: {ended['kind'].replace('_', ' ')}, {ended['reason']}"
     row = Measurement.of_failure(os.fspath(folder / TRAJECTORY_FILE), temperature_k, spec.mobile, reason)
-    return ProductionRun(temperature_k, 1, None, folder, ended, row)
+    return _named(ProductionRun(temperature_k, 1, None, folder, ended, row))
 
 
 def _measured(
@@ -327,7 +327,12 @@ def _measured(
             row = report.measurements[0]
         except MlipSseError as error:
             row = Measurement.of_failure(path, temperature_k, spec.mobile, str(error).removeprefix(f"{path}: "))
-    return ProductionRun(temperature_k, seed, member, folder, ended, row)
+    return _named(ProductionRun(temperature_k, seed, member, folder, ended, row))
+
+
+def _named(run: ProductionRun) -> ProductionRun:
+    """Call the row after the file in the campaign's folder, wherever that folder lies."""
+    return replace(run, row=replace(run.row, path=f"trajectories/{run.file_name}"))
 
 
 def _linked(source: Path, target: Path) -> Path:

@@ -47,8 +47,9 @@ NAMES = {
 
 
 def run_of(row, member=None):
-    plain = replace(row, result=None)
     seed = 1 if row.path.endswith("-0") else 2
+    who = f"seed{seed}" if member is None else f"member{member}"
+    plain = replace(row, result=None, path=f"trajectories/{row.temperature_k:g}K_{who}.lammpstrj")
     return ProductionRun(row.temperature_k, seed, member, Path("tasks") / row.path, None, plain)
 
 

@@ -195,4 +195,5 @@ def test_tasks_alone_give_the_same_campaign(done, tmp_path):
     assert results(tmp_path) == before
     assert [without_clocks(each) for each in again] == [without_clocks(each) for each in documents]
     assert without_clocks(found) == without_clocks(answer)
+    assert str(folder) not in json.dumps(answer)
     assert Dataset(tmp_path / "dataset").digest == documents[-1]["dataset_sha256"]
