@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlip_sse.analysis.results import Quality, Verdict, to_plain
+from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
 from mlip_sse.analysis.temperature_series import temperature_series
 from mlip_sse.analysis.transport.temperature.planner import plan_value_at
 from mlip_sse.campaign.error_budget import ErrorBudget
+from mlip_sse.campaign.pressure_offset import is_far_off, pressure_offset_of
 from mlip_sse.campaign.production import Production, produce
 from mlip_sse.campaign.softening import Softening, softening_of
 from mlip_sse.campaign.specs import CampaignSpec
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mlip_sse.campaign.learner import Learner
     from mlip_sse.dataset import LabelledFrame
 
-__all__ = ["Evidence", "answer_of", "check_forces", "find_answer"]
+__all__ = ["Checked", "Evidence", "answer_of", "check_frames", "find_answer"]
 
 Say = Callable[[str, TaskProgress], None]
 
@@ -39,6 +40,28 @@ _NAMES = ("activation_energy_ev", "conductivity_300k_ms_cm", "diffusivity_300k_c
 _CHECKED_FRAMES = 12
 _CHECKED_FRAMES_DFT = 6
 _SHARP_FACTOR = 1.3
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What labels along the dynamics say of the potential.
+
+    Parameters
+    ----------
+    n_labelled
+        How many frames were labelled; with fewer than two the rest is None.
+    softening
+        The slope of the forces.
+    force_rmse_ev_a
+        On those frames.
+    pressure_offset_gpa
+        Of the potential against the reference; None too where labels have no stress.
+    """
+
+    n_labelled: int
+    softening: Softening | None = None
+    force_rmse_ev_a: float | None = None
+    pressure_offset_gpa: Interval | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +74,8 @@ class Evidence:
         The dynamics, and what it may be off by.
     teacher
         None where there was no dynamics with the reference.
-    softening
-        None where fewer than two frames of the dynamics could be labelled.
-    force_rmse_ev_a
-        On those frames.
+    checked
+        Frames of the dynamics, labelled.
     learning_stopped
         Whether learning ended because the answer stood.
     learning_reasons
@@ -66,8 +87,7 @@ class Evidence:
     produced: Production
     budget: ErrorBudget
     teacher: TeacherCheck | None
-    softening: Softening | None
-    force_rmse_ev_a: float | None
+    checked: Checked
     learning_stopped: bool
     learning_reasons: Sequence[str]
     labels: Mapping[str, Any]
@@ -98,28 +118,27 @@ def find_answer(
         shutil.copytree(learner.fitted, partial, dirs_exist_ok=True)
     produced = produce(spec, learner.fitted, learner.starts[0], learner.engine, say=say)
     produced.link_into(folder.trajectories)
-    checked, softening, rmse = check_forces(learner, produced)
+    checked = check_frames(learner, produced)
     teacher = teach(spec, produced, learner.reference, learner.engine, say=say)
     evidence = Evidence(
         produced,
         produced.budget(),
         teacher,
-        softening,
-        rmse,
+        checked,
         bool(last["decision"]["stop"]),
         list(last["decision"]["reasons"]),
         {
             "n_labelled": int(last["labels"]["n_total"]),
             "n_reference_calls": learner.n_calls,
-            "n_checked": checked,
+            "n_checked": checked.n_labelled,
             "n_reference_md_steps": 0 if teacher is None else teacher.n_steps,
         },
     )
     return answer_of(spec, evidence)
 
 
-def check_forces(learner: "Learner", produced: Production) -> tuple[int, Softening | None, float | None]:
-    """Label frames along the dynamics; return how many, the softening slope, and the force error in eV/Å.
+def check_frames(learner: "Learner", produced: Production) -> Checked:
+    """Label frames along the dynamics and hold the potential against them.
 
     Parameters
     ----------
@@ -135,12 +154,18 @@ def check_forces(learner: "Learner", produced: Production) -> tuple[int, Softeni
         learner.reference.label(frames, engine.tasks, lane=engine.lane("label")) if frames else ()
     )
     if len(labels) < 2:
-        return len(labels), None, None
-    found = [each.forces for each in predict(load_potential(learner.fitted), labels)]
+        return Checked(len(labels))
+    predictions = predict(load_potential(learner.fitted), labels)
+    found = [each.forces for each in predictions]
     squared = sum(float(((mine - frame.forces) ** 2).sum()) for mine, frame in zip(found, labels, strict=True))
     rmse = math.sqrt(squared / sum(frame.forces.size for frame in labels))
     softening = softening_of([frame.symbols for frame in labels], found, [frame.forces for frame in labels])
-    return len(labels), softening, rmse
+    pairs = zip(predictions, labels, strict=True)
+    stresses = [(mine.stress, frame.stress) for mine, frame in pairs if frame.stress is not None]
+    offset = None
+    if len(stresses) > 1:
+        offset = pressure_offset_of([mine for mine, _ in stresses], [theirs for _, theirs in stresses])
+    return Checked(len(labels), softening, rmse, offset)
 
 
 def answer_of(spec: CampaignSpec, evidence: Evidence) -> dict[str, Any]:
@@ -162,9 +187,9 @@ def answer_of(spec: CampaignSpec, evidence: Evidence) -> dict[str, Any]:
         arrhenius = {**numbers, **_plain_verdict(series.verdict)}
     is_resolved, lacking = _resolved(spec, evidence)
     student, theirs = produced.speed_atom_steps_s(), None if teacher is None else teacher.atom_steps_s
-    softening = None
-    if evidence.softening is not None:
-        softening = {**evidence.softening.to_dict(), "force_rmse_ev_a": evidence.force_rmse_ev_a}
+    checked, softening = evidence.checked, None
+    if checked.softening is not None:
+        softening = {**checked.softening.to_dict(), "force_rmse_ev_a": checked.force_rmse_ev_a}
     document: dict[str, Any] = {
         "question": spec.question,
         "verdict": "resolved" if is_resolved else "not resolved",
@@ -177,6 +202,7 @@ def answer_of(spec: CampaignSpec, evidence: Evidence) -> dict[str, Any]:
         "errors_apart": {name: to_plain(each.errors) for name, each in budget.quantities.items()},
         "teacher_check": None if teacher is None else teacher.to_dict(),
         "softening": softening,
+        "pressure_offset_gpa": to_plain(checked.pressure_offset_gpa),
         "labels": dict(evidence.labels),
         "speed": {
             "student_atom_steps_s": student,
@@ -194,13 +220,19 @@ def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _verdict(evidence: Evidence) -> Verdict:
-    """Return the quality of the numbers; a teacher that contradicts, or no committee, makes them weak."""
+    """Return the quality of the numbers; a teacher that contradicts, no committee, or wrong cells make them weak."""
     verdict = evidence.budget.verdict
     for reason in evidence.produced.reasons:
         verdict = verdict.weaken(reason)
     if evidence.teacher is not None and not evidence.teacher.agree:
         for reason in evidence.teacher.reasons:
             verdict = verdict.weaken(f"teacher check: {reason}")
+    offset = evidence.checked.pressure_offset_gpa
+    if offset is not None and is_far_off(offset):
+        size = "large" if offset.low > 0 else "small"
+        verdict = verdict.weaken(
+            f"the potential's pressure is {offset.value:+.2f} GPa off the reference's: its mean cells are too {size}"
+        )
     return verdict
 
 

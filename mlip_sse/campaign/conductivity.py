@@ -21,6 +21,7 @@ __all__ = ["Conductivity", "plan_segments"]
 
 _COLDEST_K = 300.0
 _MOST_TIMES = 4
+_EXPANDED, _HALFWAY = 0.12, 0.08  # in volume, of the start
 
 
 class Conductivity(Question):
@@ -76,10 +77,12 @@ class Conductivity(Question):
 
 
 def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
-    """Return the runs of one round: ramps to the hottest at constant pressure and volume, and hot runs, in turn.
+    """Return the runs of one round: ramps to the hottest, hot runs and warm ones, in turn.
 
-    The kinds are taken in turn over the rounds too, so that with few runs a round each kind has its turn. Where runs
-    end early there are up to four times as many: they cost little, and show different ways into the unknown.
+    Three kinds of four are at zero pressure: there production will be, up to a quarter larger in volume than the
+    relaxed start, and forces learnt at the volume of the start alone do not hold. The fourth starts expanded. The kinds
+    are taken in turn over the rounds too, so that with few runs a round each kind has its turn. Where runs end early
+    there are up to four times as many: they cost little, and show different ways into the unknown.
 
     Parameters
     ----------
@@ -94,9 +97,9 @@ def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, re
     hottest, middle = max(spec.temperatures_k), float(np.median(spec.temperatures_k))
     kinds = (
         ("ramp", (coldest, top), "npt", 0.0),
-        ("hot", (hottest, top), "nvt", 0.04),
-        ("ramp", (middle, top), "nvt", 0.02),
-        ("warm", (coldest, hottest), "nvt", -0.02),
+        ("hot", (hottest, top), "npt", _HALFWAY),
+        ("ramp", (middle, top), "nvt", _EXPANDED),
+        ("warm", (coldest, hottest), "npt", 0.0),
     )
     segments = []
     n_segments = spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / max(reach, 1e-3))))

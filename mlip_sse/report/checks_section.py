@@ -36,6 +36,7 @@ def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
         tag("h3", "Structure: pair distributions") if drawn else None,
         tag("div", *(shown(figure) for figure in drawn), class_="grid small") if drawn else None,
         _softening(softening),
+        _pressure(mapping(record.answer.get("pressure_offset_gpa"))),
         shown(soft) if soft is not None else None,
         _speed(record.answer),
     ]
@@ -126,6 +127,17 @@ def _softening(found: Mapping[str, Any]) -> Markup | None:
         said += f" Along the dynamics of the answer the forces are {1000 * rmse:.0f} meV/Å off (root mean square)."
     told = f"Predicted over reference forces have the slope {slope:.3f}{bounds}; 1 is neither soft nor stiff. {said}"
     return joined([tag("h3", "Softening"), tag("p", told)])
+
+
+def _pressure(found: Mapping[str, Any]) -> Markup | None:
+    value, low, high = (number(found.get(name)) for name in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return None
+    told = (
+        f"On the same frames the potential's pressure is {value:+.2f} GPa off the reference's (95 % interval "
+        f"{low:+.2f} to {high:+.2f}); above 0, its mean cells are larger than the reference's would be."
+    )
+    return joined([tag("h3", "Pressure"), tag("p", told)])
 
 
 def _slope(found: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:

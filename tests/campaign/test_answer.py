@@ -9,7 +9,7 @@ import pytest
 
 from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.results import Interval
-from mlip_sse.campaign.answer import Evidence, answer_of
+from mlip_sse.campaign.answer import Checked, Evidence, answer_of
 from mlip_sse.campaign.error_budget import budget_of
 from mlip_sse.campaign.production import Production, ProductionRun
 from mlip_sse.campaign.softening import softening_of
@@ -63,8 +63,12 @@ def evidence(seed=12, **changes):
         "teacher": TeacherCheck(
             900.0, 5.0, None, None, None, True, {}, ("D is 1.02 times the teacher's",), 1.6, 2500, 150.0
         ),
-        "softening": softening_of([["Li", "Li", "S", "S"]] * 4, [0.97 * each for each in forces], forces),
-        "force_rmse_ev_a": 0.05,
+        "checked": Checked(
+            4,
+            softening_of([["Li", "Li", "S", "S"]] * 4, [0.97 * each for each in forces], forces),
+            0.05,
+            Interval(0.05, -0.02, 0.12, 0.95, "mean"),
+        ),
         "learning_stopped": True,
         "learning_reasons": ["nothing moved"],
         "labels": {"n_labelled": 233, "n_reference_md_steps": 2500},
@@ -79,6 +83,7 @@ def test_an_answer_that_stands_is_resolved_and_has_all_names():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["trajectories"][0]["path"] == "trajectories/600K_seed1.lammpstrj"
     assert found["softening"]["slope"] == pytest.approx(0.97)
+    assert found["pressure_offset_gpa"]["high"] == 0.12
     assert found["activation_energy_ev"]["low"] < 0.25 < found["activation_energy_ev"]["high"]
     assert set(found["errors_apart"]["activation_energy_ev"]) == {"statistics", "seeds", "committee"}
     assert [each["temperature_k"] for each in found["temperatures"]] == list(KELVINS)
@@ -113,7 +118,7 @@ def test_a_teacher_that_contradicts_leaves_it_open_and_makes_it_weak():
 def test_without_runs_there_is_no_answer_and_each_reason_is_given():
     rows = [Measurement.of_failure(f"own-{k:g}-0", k, "Li", "exploded in segment 1") for k in KELVINS]
     produced = Production((), tuple(run_of(row) for row in rows))
-    found = answer_of(SPEC, evidence(produced=produced, budget=budget_of(rows), softening=None, teacher=None))
+    found = answer_of(SPEC, evidence(produced=produced, budget=budget_of(rows), checked=Checked(0), teacher=None))
     assert (found["verdict"], found["quality"]) == ("not resolved", "refused")
     assert found["activation_energy_ev"] is found["conductivity_300k_ms_cm"] is found["arrhenius"] is None
     assert [each["quality"] for each in found["trajectories"]] == ["refused"] * 4
@@ -125,3 +130,13 @@ def test_a_committee_that_dominates_asks_for_labels():
     rows, members = drawn(12, error=0.01, member_error=0.01, committee_ev=0.04)
     found = answer_of(SPEC, evidence(budget=budget_of(rows, members)))
     assert any("comes from the potential: more labels make it better" in each for each in found["missing"])
+
+
+def test_cells_that_the_reference_would_not_have_make_an_answer_weak():
+    checked = evidence().checked
+    far = replace(checked, pressure_offset_gpa=Interval(0.6, 0.5, 0.7, 0.95, "mean"))
+    found = answer_of(SPEC, evidence(checked=far))
+    assert found["quality"] == "weak"
+    assert "its mean cells are too large" in " ".join(found["reasons"])
+    near = replace(checked, pressure_offset_gpa=Interval(0.6, 0.2, 1.0, 0.95, "mean"))
+    assert "mean cells" not in " ".join(answer_of(SPEC, evidence(checked=near))["reasons"])

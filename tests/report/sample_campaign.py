@@ -319,6 +319,7 @@ def answer(sample, paths):
             "confidence": 0.95,
             "per_element": {e: {"slope": 0.95 + 0.01 * at, "low": 0.93, "high": 1.0} for at, e in enumerate(ELEMENTS)},
         },
+        "pressure_offset_gpa": {"value": 0.12, "low": 0.05, "high": 0.19, "confidence": 0.95, "method": "mean"},
         "haven_ratio": interval(0.5, 1.3),
         "labels": {"n_labelled": 239, "n_reference_calls": 270, "n_reference_md_steps": 2500},
         "speed": {"student_atom_steps_s": 3.1e5, "teacher_atom_steps_s": 410.0, "ratio": 756.0},

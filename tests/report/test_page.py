@@ -95,6 +95,10 @@ def test_an_unresolved_answer_says_why_and_what_would_help(pages):
     assert "Li-S: the first peaks are 0.090 Å apart" in found
 
 
+def test_the_pressure_of_the_potential_stands_beside_the_references(pages):
+    assert "the potential's pressure is +0.12 GPa off the reference's" in outline(pages["resolved"]).text
+
+
 def test_a_campaign_without_a_teacher_says_so(pages):
     assert "No dynamics with the reference itself was run" in outline(pages["no-teacher"]).text
 
