@@ -47,7 +47,11 @@ class Conductivity(Question):
         return max(self.spec.temperatures_k)
 
     def starts(self) -> "list[Atoms]":
-        """Return the arrangements of the structure."""
+        """Return the arrangements of the structure; a production that cannot be run is refused here already."""
+        from mlip_sse.campaign.production import dynamics_of
+
+        for duration_ps in (self.spec.production.production_ps, self.spec.production.probe_ps):
+            dynamics_of(self.spec, duration_ps=duration_ps, seeds=(1,))
         return starts_of(self.spec)
 
     def segments(self, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:

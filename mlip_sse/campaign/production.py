@@ -8,13 +8,18 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlip_sse.analysis.analyze import analyze
 from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.results import to_plain
+from mlip_sse.analysis.transport.transport import Transport
 from mlip_sse.campaign.error_budget import ErrorBudget, budget_of
 from mlip_sse.campaign.seeds import number_from
 from mlip_sse.campaign.specs import CampaignSpec
@@ -25,6 +30,7 @@ from mlip_sse.md_protocols.bulk_inputs import BulkInputs, bulk_work, mean_cell
 from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
 from mlip_sse.md_protocols.deck import TRAJECTORY_FILE
 from mlip_sse.potentials import Potential, load_potential
+from mlip_sse.trajectory.model import Trajectory
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -287,6 +293,7 @@ def _run(
     cells = tuple(mean_cell(each.result(), kelvin) for kelvin, each in found if not each.result()["ended"])
     batches = [(None, _at(central, cells)), *((k, _at(member, cells)) for k, member in enumerate(members))]
     inputs = [task for _, each in batches for task in each.productions(cells)]
+    Thread(target=_compile_kernels, args=(spec.mobile,), daemon=True).start()  # while others move atoms
     done = iter(outcomes("production", inputs))
     numbers = {seed: number for number, seed in enumerate(central.spec.seeds, start=1)}
     runs = [
@@ -296,6 +303,15 @@ def _run(
     ]
     own = sorted([*broken, *(run for run in runs if run.member is None)], key=lambda run: run.temperature_k)
     return Production(cells, tuple(own), tuple(run for run in runs if run.member is not None), reasons)
+
+
+def _compile_kernels(mobile: str) -> None:
+    """Have numba compile what the analysis needs: half a minute on a machine that has not done it before."""
+    walk = np.random.default_rng(0).normal(size=(400, 8, 3)).cumsum(axis=0).astype(np.float32)  # as dumps are read
+    species = [mobile] * 6 + ["Xe"] * 2
+    trajectory = Trajectory.from_arrays(species, walk, 20 * np.eye(3), 100.0, wrapped=False, temperature_k=600.0)
+    with suppress(MlipSseError):
+        Transport(mobile=mobile, charges={mobile: 1.0, "Xe": -3.0}).run(trajectory)
 
 
 def _at(each: BulkInputs, cells: Sequence[Mapping[str, Any]]) -> BulkInputs:

@@ -50,7 +50,7 @@ class Order:
     threads: int | None = None
     stop_file: str = ""
     scope: str = ""
-    idle_limit_s: float = 60.0
+    idle_limit_s: float = 600.0
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,12 @@ def test_a_structure_with_overlapping_atoms(refusal, tmp_path):
     assert "0.12 Å" in line
 
 
+def test_a_production_whose_times_do_not_fit(refusal):
+    found = refusal(production={"dump_every_fs": 7.3})
+    assert "dump_every_fs" in found
+    assert not os.path.exists("toy")
+
+
 def test_an_engine_that_cannot_start(refusal, tmp_path):
     (tmp_path / "engine.yaml").write_text("scheduler: lsf\n")
     line = refusal("--engine", "engine.yaml")
