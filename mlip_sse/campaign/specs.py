@@ -226,7 +226,7 @@ class CampaignSpec(LearningSpec):
 
     question: Literal["conductivity"] = Field("conductivity", description="sigma(300 K), Ea and D(T)")
     temperatures_k: tuple[Temperature, ...] = Field(
-        min_length=4, description="temperatures of the answer in K", examples=[[600.0, 700.0, 800.0, 900.0]]
+        min_length=4, description="temperatures of the answer in K", examples=[[450.0, 500.0, 550.0, 620.0]]
     )
     final: str | None = Field(
         None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TEMPERATURES_K = (600.0, 700.0, 800.0, 900.0)
+TEMPERATURES_K = (450.0, 500.0, 550.0, 620.0)
 BOLTZMANN = 8.617333262e-5
 EDGE = 10.1
 ELEMENTS = {"Li": 24, "P": 4, "S": 20, "Cl": 4}
@@ -295,7 +295,7 @@ def answer(sample, paths):
     reasons = [] if sample.resolved else ["committee member 1: found 1 temperatures, expected two"]
     missing = [
         "The conductivity at 300 K is known to a factor 8, expected 3 or better.",
-        "Dynamics: 350 ps instead of 40 ps at 600 K would halve the interval of σ(300 K).",
+        "Dynamics: 350 ps instead of 40 ps at 450 K would halve the interval of σ(300 K).",
     ]
     return {
         "question": "conductivity",
@@ -357,10 +357,10 @@ def teacher_check(sample):
             "peak_shift_a": shift,
             "peak_chance_a": 0.03,
         }
-    d = diffusivity(900.0)
+    d = diffusivity(620.0)
     agrees = sample.teacher_agrees
     return {
-        "temperature_k": 900.0,
+        "temperature_k": 620.0,
         "duration_ps": 5.0,
         "student_cm2_s": interval(d, 1.25),
         "teacher_cm2_s": interval(d * (1.1 if agrees else 3.0), 1.7),

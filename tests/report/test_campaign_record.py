@@ -85,7 +85,7 @@ def test_a_link_to_the_outside_is_not_followed(campaign):
 
 def test_a_trajectory_outside_is_not_read_and_that_is_said(campaign):
     outside = campaign.parent / "outside.lammpstrj"
-    outside.write_bytes((campaign / "trajectories" / "600K_0.lammpstrj").read_bytes())
+    outside.write_bytes((campaign / "trajectories" / "450K_0.lammpstrj").read_bytes())
     answer = json.loads((campaign / "answer.json").read_text())
     for row in answer["trajectories"]:
         row["path"] = str(outside)
@@ -113,7 +113,7 @@ def test_rounds_come_in_the_order_of_their_numbers(campaign):
 def test_files_are_listed_and_those_of_a_task_counted_together(campaign):
     files = {file.path: file for file in read_campaign(campaign).files}
     assert "rounds/002.json" in files
-    assert "trajectories/900K_0.lammpstrj" in files
+    assert "trajectories/620K_0.lammpstrj" in files
     tasks = [file for path, file in files.items() if path.startswith("tasks/")]
     assert [file.n_files for file in tasks] == [2] * 5
     assert all(file.path.endswith("/") for file in tasks)
@@ -214,10 +214,10 @@ def test_a_record_with_anything_in_any_place_still_makes_a_page(whole, replaceme
     "content", [b"", b"no trajectory", b"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n-3\n", b"\xff" * 500]
 )
 def test_a_damaged_trajectory_is_a_note_and_the_others_are_read(campaign, content):
-    (campaign / "trajectories" / "900K_0.lammpstrj").write_bytes(content)
+    (campaign / "trajectories" / "620K_0.lammpstrj").write_bytes(content)
     production = read_production(read_campaign(campaign))
-    assert [line.temperature_k for line in production.lines] == [600.0, 700.0, 800.0]
+    assert [line.temperature_k for line in production.lines] == [450.0, 500.0, 550.0]
     assert len(production.notes) == 1
-    assert production.notes[0].startswith("trajectories/900K_0.lammpstrj: ")
+    assert production.notes[0].startswith("trajectories/620K_0.lammpstrj: ")
     assert str(campaign) not in production.notes[0]
-    assert production.density.temperature_k == 800.0
+    assert production.density.temperature_k == 550.0

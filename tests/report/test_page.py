@@ -119,7 +119,7 @@ def test_error_sources_stand_apart(pages):
 
 def test_every_file_is_named_from_the_campaigns_folder(pages, samples):
     found = outline(pages["resolved"]).text
-    for path in ("rounds/005.json", "potential/card.json", "trajectories/900K_0.lammpstrj", "spec.yaml"):
+    for path in ("rounds/005.json", "potential/card.json", "trajectories/620K_0.lammpstrj", "spec.yaml"):
         assert path in found
     assert str(samples["resolved"]) not in pages["resolved"]
 
@@ -205,7 +205,7 @@ def test_line_and_band_pass_through_what_is_stated():
     assert line["y"][-1] == pytest.approx(at_300k.value)
     assert low["y"][-1] == pytest.approx(at_300k.low)
     assert high["y"][-1] == pytest.approx(at_300k.high)
-    np.testing.assert_allclose(line["y"][0], diffusivity(900.0), rtol=1e-6)
+    np.testing.assert_allclose(line["y"][0], diffusivity(620.0), rtol=1e-6)
     assert (high["y"] / low["y"])[0] < (high["y"] / low["y"])[-1]
 
 
@@ -226,7 +226,7 @@ def test_the_density_holds_all_ions_where_they_are(samples):
     volume = abs(np.linalg.det(production.cell.vectors)) / density.values.size
     assert density.values.sum() * volume == pytest.approx(24, rel=1e-6)  # lithium ions of the sample
     assert [line.temperature_k for line in production.lines] == list(TEMPERATURES_K)
-    assert density.temperature_k == 900.0
+    assert density.temperature_k == 620.0
 
 
 def test_surfaces_of_a_skewed_cell_lie_in_it():
