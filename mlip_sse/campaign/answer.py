@@ -15,6 +15,7 @@ from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
 from mlip_sse.analysis.temperature_series import temperature_series
 from mlip_sse.analysis.transport.temperature.planner import plan_value_at
 from mlip_sse.campaign.error_budget import ErrorBudget
+from mlip_sse.campaign.final_recipe import doubts
 from mlip_sse.campaign.pressure_offset import is_far_off, pressure_offset_of
 from mlip_sse.campaign.production import Production, produce
 from mlip_sse.campaign.softening import Softening, softening_of
@@ -82,6 +83,8 @@ class Evidence:
         Why it ended, or what was missing.
     labels
         How many of which kind.
+    doubts
+        Why the potential of the answer is worse than it could be.
     """
 
     produced: Production
@@ -91,6 +94,7 @@ class Evidence:
     learning_stopped: bool
     learning_reasons: Sequence[str]
     labels: Mapping[str, Any]
+    doubts: Sequence[str] = ()
 
 
 def find_answer(
@@ -133,6 +137,7 @@ def find_answer(
             "n_checked": checked.n_labelled,
             "n_reference_md_steps": 0 if teacher is None else teacher.n_steps,
         },
+        () if learner.final_potential is None else doubts(last["errors"], load_potential(learner.fitted)),
     )
     return answer_of(spec, evidence)
 
@@ -161,7 +166,9 @@ def check_frames(learner: "Learner", produced: Production) -> Checked:
     rmse = math.sqrt(squared / sum(frame.forces.size for frame in labels))
     softening = softening_of([frame.symbols for frame in labels], found, [frame.forces for frame in labels])
     pairs = zip(predictions, labels, strict=True)
-    stresses = [(mine.stress, frame.stress) for mine, frame in pairs if frame.stress is not None]
+    stresses = [
+        (mine.stress, frame.stress) for mine, frame in pairs if mine.stress is not None and frame.stress is not None
+    ]
     offset = None
     if len(stresses) > 1:
         offset = pressure_offset_of([mine for mine, _ in stresses], [theirs for _, theirs in stresses])
@@ -222,7 +229,7 @@ def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
 def _verdict(evidence: Evidence) -> Verdict:
     """Return the quality of the numbers; a teacher that contradicts, no committee, or wrong cells make them weak."""
     verdict = evidence.budget.verdict
-    for reason in evidence.produced.reasons:
+    for reason in (*evidence.doubts, *evidence.produced.reasons):
         verdict = verdict.weaken(reason)
     if evidence.teacher is not None and not evidence.teacher.agree:
         for reason in evidence.teacher.reasons:

@@ -47,12 +47,16 @@ class Conductivity(Question):
         return max(self.spec.temperatures_k)
 
     def starts(self) -> "list[Atoms]":
-        """Return the arrangements of the structure; a production that cannot be run is refused here already."""
+        """Return the arrangements of the structure; what could not be run at the end is refused here already."""
+        from mlip_sse.campaign.final_recipe import final_recipe, require_elements
         from mlip_sse.campaign.production import dynamics_of
 
         for duration_ps in (self.spec.production.production_ps, self.spec.production.probe_ps):
             dynamics_of(self.spec, duration_ps=duration_ps, seeds=(1,))
-        return starts_of(self.spec)
+        final, starts = final_recipe(self.spec, self.temperatures_k), starts_of(self.spec)
+        if final is not None:
+            require_elements(final, starts)
+        return starts
 
     def segments(self, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
         """Return ramps and hot runs."""
@@ -75,8 +79,7 @@ class Conductivity(Question):
         """Run production and teacher check, and put every error into the intervals."""
         from mlip_sse.campaign.answer import find_answer
 
-        if self.spec.final is not None:
-            learner.finish(self.spec.final)
+        learner.finish()
         return find_answer(self.spec, folder, learner, last, say=learner.say)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.campaign.decision import alarm_share
+from mlip_sse.campaign.final_recipe import final_recipe, require_runnable
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work, recipe_of
 from mlip_sse.campaign.picking import Picker, Visit
@@ -76,6 +77,7 @@ class Learner:
         self.reference = load_reference(self.spec.reference)
         self.question = question_of(self.spec)
         self.recipe = self.folder.kept_recipe(recipe_of(self.spec, self.question.temperatures_k))
+        self.final_recipe = final_recipe(self.spec, self.question.temperatures_k)
 
     @property
     def n_left(self) -> int:
@@ -97,22 +99,17 @@ class Learner:
             raise InputError("found no potential yet, expected the seeds to be labelled and fitted first")
         return self.potential
 
-    def finish(self, name: str) -> None:
-        """Fit another recipe to all labels, whose potential gives the answer: a network after the POD that explored.
+    def finish(self) -> None:
+        """Fit the spec's ``final`` recipe, where it names one, to all labels: its potential gives the answer.
 
-        Parameters
-        ----------
-        name
-            Of the recipe, or its path.
+        The recipe may change until then, as a training that failed asks for: no label depends on it.
         """
-        if self.final_potential is not None:
+        if self.final_recipe is None or self.final_potential is not None:
             return
-        recipe = recipe_of(self.spec.model_copy(update={"potential": name}), self.question.temperatures_k)
-        inputs = fit_inputs(recipe, self.train, self.held_out, (self.train, self.held_out), None)
-        work = fit_work(self.dataset.folder, None)
-        outcomes = self.engine.run(
-            "train", work, [inputs], min_success=1.0, progress=self._told("fitting the final one")
-        )
+        require_runnable(self.final_recipe)  # a campaign may come from another machine
+        inputs = fit_inputs(self.final_recipe, self.train, self.held_out, (self.train, self.held_out), None)
+        work, told = fit_work(self.dataset.folder, None), self._told("fitting the final one")
+        outcomes = self.engine.run("train", work, [inputs], min_success=1.0, progress=told)
         self.final_potential = outcomes[0].folder.path / FITTED_FOLDER
 
     # The seeds
@@ -121,6 +118,8 @@ class Learner:
         """Label the seeds and fit to them; return the document of round 0."""
         clock = _Clock()
         self.reference.require_ready()
+        if self.final_recipe is not None:
+            require_runnable(self.final_recipe)
         self.starts = self.question.starts()
         frames: list[Atoms] = []
         names = ["start"] if len(self.starts) == 1 else [f"start-{k + 1}" for k in range(len(self.starts))]
