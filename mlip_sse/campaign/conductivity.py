@@ -84,12 +84,13 @@ class Conductivity(Question):
 
 
 def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
-    """Return the runs of one round: ramps to the hottest, hot runs and warm ones, in turn.
+    """Return the runs of one round: ramps to the hottest and hot runs, in turn.
 
-    Three kinds of four are at zero pressure: there production will be, up to a quarter larger in volume than the
-    relaxed start, and forces learnt at the volume of the start alone do not hold. The fourth starts expanded. The kinds
-    are taken in turn over the rounds too, so that with few runs a round each kind has its turn. Where runs end early
-    there are up to four times as many: they cost little, and show different ways into the unknown.
+    Two kinds of four are at zero pressure: there production will be, up to a quarter larger in volume than the relaxed
+    start, and forces learnt at the volume of the start alone do not hold. One is expanded by hand, and one keeps the
+    volume of the start, where others may use the potential. The kinds are taken in turn over the rounds too, so that
+    with few runs a round each kind has its turn. Where runs end early there are up to four times as many: they cost
+    little, and show different ways into the unknown.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def plan_segments(spec: CampaignSpec, starts: "Sequence[Atoms]", number: int, re
         ("ramp", (coldest, top), "npt", 0.0),
         ("hot", (hottest, top), "npt", _HALFWAY),
         ("ramp", (middle, top), "nvt", _EXPANDED),
-        ("warm", (coldest, hottest), "npt", 0.0),
+        ("ramp", (coldest, top), "nvt", 0.0),
     )
     segments = []
     n_segments = spec.explore.segments * min(_MOST_TIMES, max(1, round(0.5 / max(reach, 1e-3))))
