@@ -75,7 +75,7 @@ class SeedsSpec(Spec):
     strained: int = Field(9, ge=1, le=500, description="frames at volumes from -8 to +8 %, rattled a little")
     rattled: int = Field(12, ge=1, le=500, description="frames with all atoms displaced by 0.05 to 0.15 Å")
     displaced: int = Field(10, ge=0, le=500, description="frames with the mobile ions displaced by 0.3 to 0.6 Å")
-    contacts: int = Field(8, ge=0, le=500, description="frames with one pair of atoms pushed together")
+    contacts: int = Field(20, ge=0, le=500, description="frames with one pair of atoms pushed together")
 
     @property
     def n_frames(self) -> int:

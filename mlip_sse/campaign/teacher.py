@@ -78,6 +78,7 @@ def teach(
     reference: Reference,
     engine: Engine,
     *,
+    longer: float = 1.0,
     say: Callable[[str, TaskProgress], None] | None = None,
 ) -> TeacherCheck | None:
     """Run dynamics with the reference at the highest temperature, in the student's cell, and compare.
@@ -92,6 +93,8 @@ def teach(
         The teacher.
     engine
         Its label lane does the runs.
+    longer
+        Times ``production.teacher_ps``.
     say
         Called with ``teacher`` as runs end.
 
@@ -110,14 +113,15 @@ def teach(
     ]
     if not student:
         return TeacherCheck(kelvin, 0.0, None, None, None, False, {}, (f"no run of the student at {kelvin:g} K",))
-    n_runs = _RUNS if spec.production.teacher_ps >= _RUNS * _LEAST_PS else 1
+    duration_ps = longer * spec.production.teacher_ps
+    n_runs = _RUNS if duration_ps >= _RUNS * _LEAST_PS else 1
     identity = reference.identity()
     inputs = [
         md_inputs(
             identity,
             _frame(student[k % len(student)], -1 if k < len(student) else 0),
             temperature_k=kelvin,
-            duration_ps=spec.production.teacher_ps / n_runs,
+            duration_ps=duration_ps / n_runs,
             timestep_fs=spec.explore.timestep_fs,
             every_fs=_every_fs(spec),
             warm_up_ps=_WARM_UP_PS,

@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mlip_sse.analysis.measurement import Measurement
 from mlip_sse.analysis.results import Interval
+from mlip_sse.campaign import answer
 from mlip_sse.campaign.answer import Checked, Evidence, answer_of
 from mlip_sse.campaign.error_budget import budget_of
 from mlip_sse.campaign.production import Production, ProductionRun
@@ -140,3 +142,17 @@ def test_cells_that_the_reference_would_not_have_make_an_answer_weak():
     assert "its mean cells are too large" in " ".join(found["reasons"])
     near = replace(checked, pressure_offset_gpa=Interval(0.6, 0.2, 1.0, 0.95, "mean"))
     assert "mean cells" not in " ".join(answer_of(SPEC, evidence(checked=near))["reasons"])
+
+
+@pytest.mark.parametrize(("agree", "chance", "calls"), [(True, 1.4, 1), (False, None, 1), (False, 1.4, 2)])
+def test_a_teacher_that_contradicts_is_asked_for_longer_runs(monkeypatch, agree, chance, calls):
+    asked = []
+
+    def teach(*_, longer=1.0, say=None):
+        asked.append(longer)
+        return TeacherCheck(900.0, 4.0 * longer, None, None, None, agree, {}, ("words",), chance)
+
+    monkeypatch.setattr(answer, "teach", teach)
+    found = answer._taught(SPEC, SimpleNamespace(reference=None, engine=None), evidence().produced, None)
+    assert asked == [1.0, 3.0][:calls]
+    assert found.duration_ps == 4.0 * asked[-1]
