@@ -13,7 +13,7 @@ from typing import Any
 
 from mlip_sse.campaign.specs import DecisionSpec
 
-__all__ = ["Criterion", "Decision", "alarm_share", "conductivity_criterion", "decide", "is_quiet", "movement"]
+__all__ = ["Criterion", "Decision", "alarm_share", "conductivity_criterion", "decide", "is_quiet", "movement", "shift"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,24 @@ def movement(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) 
     return distance / joint if joint > 0 else (0.0 if distance == 0 else math.inf)
 
 
+def shift(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> float | None:
+    """Return how far two intervals of a quantity of either sign are apart, in units of their joint half-width.
+
+    An activation energy of a short probe may well have an interval that reaches below zero.
+    """
+    halves, values = [], []
+    for interval in (first, second):
+        if interval is None or interval.get("value") is None:
+            return None
+        low, high, value = (float(interval[key]) for key in ("low", "high", "value"))
+        if not (low <= value <= high and math.isfinite(low) and math.isfinite(high)):
+            return None
+        halves.append(0.5 * (high - low))
+        values.append(value)
+    joint, distance = math.hypot(*halves), abs(values[1] - values[0])
+    return distance / joint if joint > 0 else (0.0 if distance == 0 else math.inf)
+
+
 def conductivity_criterion(last: Sequence[Mapping[str, Any]]) -> Criterion:
     """Return whether D(T) and Ea of the probes of some rounds, each with the next, agree within their intervals."""
     name, limit = "the answer", "D(T) and Ea of each probe within the joint intervals of the next"
@@ -108,7 +126,7 @@ def conductivity_criterion(last: Sequence[Mapping[str, Any]]) -> Criterion:
         if one is None or other is None:
             continue
         distances += [movement(a, b) for a, b in zip(one["diffusivity_cm2_s"], other["diffusivity_cm2_s"], strict=True)]
-        distances.append(movement(one["activation_energy_ev"], other["activation_energy_ev"]))
+        distances.append(shift(one["activation_energy_ev"], other["activation_energy_ev"]))
     known = [distance for distance in distances if distance is not None]
     if distances[-1] is None:
         return Criterion(name, False, "a probe without an activation energy", limit)

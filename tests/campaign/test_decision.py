@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mlip_sse.campaign.decision import alarm_share, decide, is_quiet, movement
+from mlip_sse.campaign.decision import alarm_share, conductivity_criterion, decide, is_quiet, movement, shift
 from mlip_sse.campaign.specs import DecisionSpec
 
 WANTED = DecisionSpec()
@@ -76,6 +76,20 @@ def test_movement_is_in_joint_half_widths():
     assert movement(one, one) == 0.0
     assert movement(one, None) is None
     assert movement(one, {"value": None, "low": 0.0, "high": 1.0}) is None
+
+
+def test_an_activation_energy_may_reach_below_zero():
+    """Two probes of one campaign, as they were found: 1.26 joint half-widths apart, so that the answer stayed."""
+    one = {"value": 0.153, "low": 0.0975, "high": 0.208}
+    other = {"value": 0.05, "low": -0.0112, "high": 0.111}
+    assert shift(one, other) == pytest.approx(0.103 / math.hypot(0.05525, 0.0611))
+    assert shift(other, one) == pytest.approx(shift(one, other))
+    assert shift(one, None) is None
+    assert shift(one, {"value": None, "low": 0.0, "high": 1.0}) is None
+    probes = [{"diffusivity_cm2_s": [interval(1e-5)], "activation_energy_ev": each} for each in (one, other)]
+    assert conductivity_criterion([{"probe": probe} for probe in probes]).met
+    probes[1]["activation_energy_ev"] = {"value": -0.05, "low": -0.1, "high": 0.0}
+    assert not conductivity_criterion([{"probe": probe} for probe in probes]).met
 
 
 def test_alarms_are_counted_over_all_looks():
