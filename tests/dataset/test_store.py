@@ -90,6 +90,12 @@ def test_reversed_stresses_are_warned_of(tmp_path):
         dataset.add(reversed_)
 
 
+def test_labels_of_a_tested_reference_are_not_asked_for_their_sign(tmp_path):
+    strained = [copper(seed, strain=0.01 * (seed - 2)) for seed in range(5)]
+    falling = [dataclasses.replace(frame, stress=-frame.stress) for frame in strained]
+    assert Dataset(tmp_path, create=True).add(falling, check_stress=False).n_added == 5
+
+
 def test_damage_is_named(frames, tmp_path):
     Dataset(tmp_path, create=True).add(frames[:2])
     (shard,) = (tmp_path / "frames").glob("*.extxyz")
