@@ -4,6 +4,8 @@ import pytest
 
 from tests.slow import coverage_study
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("coverage")]  # one process: the study runs once, on all cores
+
 N_SETS = 320
 """Sets of five trajectories a system: so many intervals of Ea, and five times as many of D, D_σ and the Haven ratio."""
 
@@ -17,7 +19,6 @@ def table():
     return coverage_study.coverage(N_SETS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("level", coverage_study.LEVELS)
 @pytest.mark.parametrize("quantity", coverage_study.QUANTITIES)
 @pytest.mark.parametrize("system", coverage_study.SYSTEMS)
@@ -32,7 +33,6 @@ def test_intervals_cover_as_often_as_they_say(table, system, quantity, level):
     assert refused <= 5.0
 
 
-@pytest.mark.slow
 def test_the_correlation_factor_that_is_called_the_truth():
     value, error = coverage_study.lattice_correlation()
     assert value == pytest.approx(coverage_study.LATTICE_CORRELATION, abs=4 * error)
