@@ -1,26 +1,17 @@
 """The recipes in `analysis/`: every setting of an analysis, checked before a file is opened."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from mlip_sse.analysis.trajectory_settings import Symbol, TrajectorySettings
 from mlip_sse.errors import SpecError
-from mlip_sse.specs import EntrySpec, Spec, load_spec
+from mlip_sse.specs import Spec, load_spec
 
 __all__ = ["RECIPES", "ArrheniusRecipe", "ClusterSettings", "Recipe", "TransportRecipe", "load_recipe"]
-
-
-def _symbol(text: str) -> str:
-    if not re.fullmatch("[A-Z][a-z]?", text):
-        raise ValueError("expected a chemical symbol such as 'Li'")
-    return text
-
-
-Symbol = Annotated[str, AfterValidator(_symbol)]
 
 
 class ClusterSettings(Spec):
@@ -54,35 +45,15 @@ class ClusterSettings(Spec):
         return self.anion_centre or self.anion[0]
 
 
-class TransportSettings(EntrySpec):
+class TransportSettings(TrajectorySettings):
     """What both recipes need to analyse a trajectory."""
 
-    mobile: tuple[Symbol, ...] = Field(
-        ("Li",),
-        min_length=1,
-        description="species whose transport is wanted; the first one gives the activation energy",
-    )
-    reference: str = Field(
-        "framework", min_length=1, description="what is held at rest: framework, barycentric, none or species:P,S"
-    )
     charges: Mapping[Symbol, float] | None = Field(
         None, description="charges in e; oxidation states where left out", examples=[{"Li": 1.0, "S": -2.0}]
-    )
-    species: Mapping[int | str, Symbol] | tuple[Symbol, ...] | None = Field(
-        None,
-        description="for files without elements: atom type to symbol, or one symbol for each atom",
-        examples=[{1: "Li", 2: "S"}],
-    )
-    topology: str | None = Field(
-        None,
-        min_length=1,
-        description="for files without elements: a structure file of the same atoms in the same order",
-        examples=["POSCAR"],
     )
     hop_distance: float = Field(
         3.0, gt=0, lt=100, description="distance of neighbouring sites in Å, for verdict and detection limit only"
     )
-    confidence: float = Field(0.95, gt=0, lt=1, description="of all intervals")
     n_lags: int = Field(100, ge=10, le=2000, description="log-spaced lags up to half of the trajectory")
     n_bins: int = Field(64, ge=8, le=4096, description="time bins that the errors are made of")
     clusters: ClusterSettings | None = Field(
@@ -96,14 +67,6 @@ class TransportSettings(EntrySpec):
     wanted_factor_300k: float = Field(
         2.0, gt=1, le=100, description="factor to within which the planner wants the value at 300 K"
     )
-
-    @field_validator("species")
-    @classmethod
-    def _types_are_numbers(cls, species: Any) -> Any:
-        # JSON and quoted YAML have no numbers for keys
-        if not isinstance(species, Mapping):
-            return species
-        return {int(key) if str(key).isdecimal() else key: symbol for key, symbol in species.items()}
 
     @model_validator(mode="after")
     def _cluster_ions_move(self) -> Self:
