@@ -1,0 +1,1 @@
+"""Sites, jumps between them, and what ions do together."""
