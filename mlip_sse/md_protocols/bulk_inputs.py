@@ -55,7 +55,7 @@ class BulkInputs:
             raise SpecError(
                 f"temperatures_k: found {', '.join(outside)} K, but the potential holds {low:g} to {high:g} K"
             )
-        lines = potential.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))
+        lines = potential.lammps_for(atoms.get_chemical_symbols())
         if spec.current_every_fs is not None and lines.charges_e is None:
             raise SpecError(
                 f"current_every_fs: found {spec.current_every_fs:g}, but the ions of {potential.card.name!r} carry no "

@@ -109,7 +109,7 @@ def _prepare(spec: DiffusionSpec, model: Potential, folder: Path) -> list[Job]:
     jobs = []
     for index, temperature_k in enumerate(spec.temperatures_k):
         atoms = build_structure(spec.structure, spec.density_at(index))
-        lines = model.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))
+        lines = model.lammps_for(atoms.get_chemical_symbols())
         data = data_text(atoms, lines)
         for seed in spec.seeds:
             name = f"{temperature_k:.10g}K" if len(spec.seeds) == 1 else f"{temperature_k:.10g}K_seed{seed}"

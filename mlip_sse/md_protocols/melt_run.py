@@ -115,7 +115,7 @@ def run_melt_quench(
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
     _check_domain(spec, model)
     atoms = _expanded(spec)
-    lines = model.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))
+    lines = model.lammps_for(atoms.get_chemical_symbols())
     inputs = _inputs(spec, atoms, lines)
     settings = {
         "executable": os.fspath(find_executable().absolute()),

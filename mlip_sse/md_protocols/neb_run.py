@@ -109,7 +109,7 @@ def run_neb_vacancy(
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
     densities = spec.structure.density_g_cm3
     atoms = build_structure(spec.structure, None if densities is None else densities[0])
-    model.lammps(tuple(dict.fromkeys(atoms.get_chemical_symbols())))  # refuses an element that it does not know
+    model.lammps_for(atoms.get_chemical_symbols())  # refuses an element that it does not know
     find_hops(atoms, spec.settings)  # and this a question without an answer, before anything is computed
     place = _folder_of(chosen, Path(folder))
     limit_s = spec.time_limit_hours * 3600

@@ -162,6 +162,24 @@ class Potential(ABC):
     def lammps(self, elements: Sequence[str] | None = None) -> LammpsInput:
         """Return the deck lines for atom types in the order of ``elements`` (None: the potential's own order)."""
 
+    def lammps_for(self, symbols: Sequence[str]) -> LammpsInput:
+        """Return the deck lines for a structure's atoms: its elements alone, in the order of the potential.
+
+        The order of the structure itself would not always do: a POD beyond three bodies holds in its own order alone.
+
+        Parameters
+        ----------
+        symbols : (n_atoms,)
+
+        Raises
+        ------
+        InputError
+            When the potential does not know an element.
+        """
+        known = tuple(element for element in self.card.elements if element in set(symbols))
+        strangers = tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in self.card.elements)
+        return self.lammps((*known, *strangers))
+
     @abstractmethod
     def save(self, folder: str | Path) -> Path:
         """Write recipe, fitted files and `card.json` into ``folder``, from where `load_potential` reads them."""

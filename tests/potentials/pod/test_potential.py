@@ -203,6 +203,11 @@ def test_four_body_types_keep_their_order(licl_frames, tmp_path):
         potential.lammps(["Cl", "Li"])
     with pytest.raises(InputError, match="knows Li, Cl, not Na"):
         potential.lammps(["Na"])
+    # the order of a structure's atoms does not matter: what runs dynamics of it asks like this
+    assert potential.lammps_for(["Cl", "Li", "Cl"]).elements == ("Li", "Cl")
+    assert potential.lammps_for(["Cl"]).elements == ("Cl",)
+    with pytest.raises(InputError, match="knows Li, Cl, not Na"):
+        potential.lammps_for(["Na", "Cl"])
 
 
 def test_lmp_gives_the_same_energy_on_one_and_on_two_ranks(fitted, licl_frames, tmp_path):
