@@ -49,7 +49,8 @@ def negative_exponential(x: float) -> float:
     series = series * f + 1.0
     series = series * f + 1.0
     power_of_two: float = _float_of_bits((np.int64(np.int32(k)) + np.int64(1023)) << np.int64(52))
-    return series * power_of_two
+    power: float = series * power_of_two
+    return power
 
 
 @njit(cache=True, fastmath=True)
