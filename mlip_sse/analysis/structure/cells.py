@@ -18,7 +18,6 @@ from mlip_sse.errors import InputError
 
 __all__ = ["box_rows", "cell_widths", "choose_boxes", "require_cell", "sort_into_boxes"]
 
-_ATOMS_IN_A_BOX = 3.0
 _MOST_BOXES_A_CUTOFF = 4
 _SLACK = 1e-9
 _SWEEPS = 12
@@ -53,14 +52,16 @@ def require_cell(cell: NDArray[np.floating]) -> NDArray[np.float64]:
     return box
 
 
-def choose_boxes(cell: NDArray[np.float64], cutoff: float, n_atoms: int) -> NDArray[np.int64]:
+def choose_boxes(
+    cell: NDArray[np.float64], cutoff: float, n_atoms: int, atoms_in_a_box: float = 3.0
+) -> NDArray[np.int64]:
     """Return into how many boxes to cut the cell along each vector, (3,) whole numbers.
 
-    A box is as wide as holds about three atoms, never wider than the cutoff nor thinner than a quarter of it.
+    A box is as wide as holds the given number of atoms, never wider than the cutoff nor thinner than a quarter of it.
     """
     widths = cell_widths(cell)
     volume = abs(float(np.linalg.det(cell)))
-    crowded = (_ATOMS_IN_A_BOX * volume / max(n_atoms, 1)) ** (1.0 / 3.0)
+    crowded = (atoms_in_a_box * volume / max(n_atoms, 1)) ** (1.0 / 3.0)
     wanted = min(max(crowded, cutoff / _MOST_BOXES_A_CUTOFF), cutoff)
     boxes: NDArray[np.int64] = np.maximum(1, np.floor(widths / wanted)).astype(np.int64)
     most = max(8, 2 * n_atoms)  # an almost empty cell has no need of more

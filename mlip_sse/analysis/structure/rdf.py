@@ -5,8 +5,8 @@ g_ab(r) = ⟨V n_ab(r)⟩ / (P_ab v(r)),   v(r) = 4π/3 (r₊³ − r₋³)
 n_ab counts the pairs in the shell between r₋ and r₊, P_ab all pairs there are: N_a N_b for two species, N_a (N_a − 1)/2
 for one. So an ideal gas of any size has g = 1. Volumes are those of each frame.
 
-Up to half the smallest width of the cell the image of a pair is found by rounding its fractional distance, whatever the
-angles: a vector of length r has fractional components of at most r/width.
+Up to half the smallest width of the cell a pair has one image within reach, so that its distance is counted once; a
+larger r_max is refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mlip_sse.analysis.structure.cells import cell_widths, require_cell
+from mlip_sse.analysis.structure.pair_counts import count_pairs
 from mlip_sse.errors import InputError
 
 __all__ = ["PairCounter", "RadialDistribution", "cell_widths", "peak_position", "radial_distributions"]
@@ -97,7 +98,7 @@ class PairCounter:
         InputError
             When the number of atoms differs, or r_max is more than half the smallest width of the cell.
         """
-        box = np.ascontiguousarray(cell, dtype=np.float64)
+        box = require_cell(cell)
         if positions.shape != (len(self._kinds), 3):
             raise InputError(f"frame {self.n_frames} has positions {positions.shape}, expected ({len(self._kinds)}, 3)")
         width = float(cell_widths(box).min())
@@ -106,9 +107,7 @@ class PairCounter:
                 f"frame {self.n_frames}: found r_max {self.r_max:.4g} Å in a cell {width:.4g} Å wide, expected at most "
                 f"half of it, {0.5 * width:.4g} Å: choose a smaller r_max or a larger cell"
             )
-        fractions = np.linalg.solve(box.T, np.asarray(positions, dtype=np.float64).T).T
-        counts = np.zeros_like(self._counts)
-        _count_pairs(np.ascontiguousarray(fractions), box, self._kinds, self.r_max, counts)
+        counts = count_pairs(positions, box, self._kinds, len(self.names), self.r_max, self.n_bins)
         self._counts += counts
         self._volume_counts += abs(float(np.linalg.det(box))) * counts
         self.n_frames += 1
@@ -162,12 +161,6 @@ def radial_distributions(
     return counter.distributions()
 
 
-def cell_widths(cell: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the three distances between opposite faces of a cell in Å."""
-    widths: NDArray[np.float64] = 1.0 / np.linalg.norm(np.linalg.inv(np.asarray(cell, dtype=np.float64)), axis=0)
-    return widths
-
-
 def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
     """Return where the first peak of g(r) lies, in Å, from a parabola through its top; None where there is none.
 
@@ -205,32 +198,3 @@ def _stretch(above: NDArray[np.bool_], inside: int) -> tuple[int, int]:
     while (behind := np.flatnonzero(above[max(0, first - _NOISE_SHELLS) : first])).size:
         first = max(0, first - _NOISE_SHELLS) + int(behind[0])
     return first, last
-
-
-@njit(cache=True, fastmath=True)
-def _count_pairs(
-    fractions: NDArray[np.float64],
-    cell: NDArray[np.float64],
-    kinds: NDArray[np.int64],
-    r_max: float,
-    counts: NDArray[np.float64],
-) -> None:
-    # counts (n_kinds, n_kinds, n_bins), filled where the first kind is not the larger
-    n_atoms, n_bins = len(kinds), counts.shape[2]
-    limit, scale = r_max * r_max, n_bins / r_max
-    for i in range(n_atoms):
-        for j in range(i + 1, n_atoms):
-            u = fractions[i, 0] - fractions[j, 0]
-            v = fractions[i, 1] - fractions[j, 1]
-            w = fractions[i, 2] - fractions[j, 2]
-            u -= np.rint(u)
-            v -= np.rint(v)
-            w -= np.rint(w)
-            x = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
-            y = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
-            z = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
-            squared = x * x + y * y + z * z
-            if squared < limit:
-                shell = min(int(np.sqrt(squared) * scale), n_bins - 1)
-                a, b = min(kinds[i], kinds[j]), max(kinds[i], kinds[j])
-                counts[a, b, shell] += 1.0

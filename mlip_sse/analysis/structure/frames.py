@@ -1,0 +1,73 @@
+"""Frames of a trajectory as structures: the positions of each in its own cell, at constant pressure too.
+
+Unwrapped positions add up steps, each times the cell of its own frame, so that the breathing of the cell does not
+enter. As a structure such a frame does not fit its own cell; its fractional coordinates follow from the steps,
+
+s(t) = r(0) H(0)⁻¹ + Σ_{τ ≤ t} [r(τ) - r(τ - 1)] H(τ)⁻¹,
+
+which undoes that sum exactly. The first frame must be the one at which unwrapping began.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlip_sse.errors import InputError
+
+if TYPE_CHECKING:
+    from mlip_sse.trajectory.model import Trajectory
+
+__all__ = ["fractional_frames", "structure_frames"]
+
+
+def fractional_frames(
+    trajectory: "Trajectory", step: int = 1, atoms: NDArray[np.integer] | Sequence[int] | None = None
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield fractional coordinates, drift removed, not wrapped, and the cell of every ``step``-th frame.
+
+    Parameters
+    ----------
+    trajectory
+        Read whole, not a window of one at constant pressure.
+    step
+        1 for all frames.
+    atoms : (n,), optional
+        Places of the atoms wanted, all by default.
+
+    Yields
+    ------
+    fractions : (n, 3)
+    cell : (3, 3) Å
+    """
+    if step < 1:
+        raise InputError(f"found a step of {step} frames, expected at least 1")
+    chosen = slice(None) if atoms is None else np.asarray(atoms)
+    cells = np.ascontiguousarray(trajectory.cells, dtype=np.float64)
+    drift = trajectory.drift
+    rigid = bool((cells == cells[0]).all())
+    inverses = np.linalg.inv(cells[:1] if rigid else cells)
+    before = fractions = np.empty((0, 3))
+    for t in range(0, trajectory.n_frames, step if rigid else 1):
+        here = np.asarray(trajectory.positions[t, chosen], dtype=np.float64)
+        if drift is not None:
+            here = here - drift[t]
+        if rigid or t == 0:
+            fractions = here @ inverses[0]
+        else:
+            change = np.rint(cells[t] @ inverses[t - 1])  # other vectors of the same lattice
+            if not np.array_equal(change, np.eye(3)):
+                fractions = fractions @ np.linalg.inv(change)
+            fractions = fractions + (here - before) @ inverses[t]
+        before = here
+        if t % step == 0:
+            yield fractions, cells[t]
+
+
+def structure_frames(
+    trajectory: "Trajectory", step: int = 1
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the positions, (n_atoms, 3) Å, in the cell of their own frame, and that cell; see `fractional_frames`."""
+    for fractions, cell in fractional_frames(trajectory, step):
+        yield fractions @ cell, cell
