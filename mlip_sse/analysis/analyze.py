@@ -1,4 +1,4 @@
-"""One call from files to transport: every trajectory analysed, the Arrhenius line, the verdict and the next run."""
+"""One call from files to results: every trajectory analysed, all temperatures together, the verdict."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -7,15 +7,17 @@ from pathlib import Path
 
 from mlip_sse.analysis.analysis_report import AnalysisReport
 from mlip_sse.analysis.earlier_results import EARLIER_SUFFIXES, read_earlier
+from mlip_sse.analysis.finding_analysis import finding_report, finding_rows
+from mlip_sse.analysis.finding_report import FindingReport, FindingRow
 from mlip_sse.analysis.measurement import Measurement
-from mlip_sse.analysis.recipes import ArrheniusRecipe, Recipe, load_recipe
+from mlip_sse.analysis.recipes import ArrheniusRecipe, Recipe, TransportRecipe, load_recipe
 from mlip_sse.analysis.temperature_series import temperature_series
+from mlip_sse.analysis.trajectory_input import read_for
+from mlip_sse.analysis.trajectory_settings import FindingRecipe
 from mlip_sse.errors import InputError, MlipSseError
 from mlip_sse.provenance import Provenance
 
 __all__ = ["Progress", "analyze"]
-
-_SAME_TEMPERATURE = 0.02
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def analyze(
     species: Mapping[int, str] | Sequence[str] | None = None,
     topology: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> AnalysisReport:
+) -> AnalysisReport | FindingReport:
     """Analyse trajectories by a recipe.
 
     A file that cannot be analysed becomes a refused row with its reason, as long as another one can; where none can,
@@ -48,7 +50,7 @@ def analyze(
     Parameters
     ----------
     recipe
-        ``transport``, ``arrhenius``, or the path of a recipe of your own.
+        ``transport``, ``arrhenius``, ``sites_and_jumps`` and so on, or the path of a recipe of your own.
     paths
         Trajectories. The recipe ``arrhenius`` also takes what an earlier call of ``transport`` wrote or printed
         (.json), and tables with the columns T, D and D_error (.csv).
@@ -59,7 +61,7 @@ def analyze(
     frame_spacing_fs
         Time between stored frames, where the files do not say.
     charges
-        Charges in e by species; oxidation states where left out.
+        Charges in e by species; oxidation states where left out. Recipes about mechanism have no such key.
     reference
         What is held at rest: ``framework``, ``barycentric``, ``none`` or ``species:P,S``.
     species
@@ -72,6 +74,7 @@ def analyze(
     Returns
     -------
     AnalysisReport
+        Of ``transport`` and ``arrhenius``; of any other recipe a `FindingReport`.
 
     Raises
     ------
@@ -91,16 +94,41 @@ def analyze(
     options = {"mobile": named, "charges": charges, "reference": reference, "species": species, "topology": topology}
     chosen = load_recipe(recipe, **options)
     files = _files(paths)
+    if isinstance(chosen, FindingRecipe):
+        return _find_all(files, temperatures_k, chosen, frame_spacing_fs, progress)
     rows, errors = _measure_all(files, temperatures_k, chosen, frame_spacing_fs, progress)
     if errors and all(row.failed for row in rows):
-        raise _nothing_left(errors, rows)
+        raise _nothing_left(errors, rows[0].path, len(rows))
     return _report(chosen, rows)
+
+
+def _find_all(
+    files: Sequence[str],
+    temperatures_k: float | Sequence[float] | None,
+    chosen: FindingRecipe,
+    frame_spacing_fs: float | None,
+    progress: Callable[[Progress], None] | None,
+) -> FindingReport:
+    """Return the report of a recipe about mechanism or structure."""
+    kelvins = _temperatures(temperatures_k, files)
+    found = finding_rows(chosen, list(zip(files, kelvins, strict=True)), frame_spacing_fs)
+    rows: list[FindingRow] = []
+    errors: list[MlipSseError] = []
+    for number, path in enumerate(files):
+        if progress is not None:
+            progress(Progress(number, len(files), os.path.basename(path)))
+        row, error = next(found)
+        rows.append(row)
+        errors += [] if error is None else [error]
+    if len(errors) == len(files):
+        raise _nothing_left(errors, files[0], len(files))
+    return finding_report(chosen, rows)
 
 
 def _measure_all(
     files: Sequence[str],
     temperatures_k: float | Sequence[float] | None,
-    chosen: Recipe,
+    chosen: TransportRecipe | ArrheniusRecipe,
     frame_spacing_fs: float | None,
     progress: Callable[[Progress], None] | None,
 ) -> tuple[list[Measurement], list[MlipSseError]]:
@@ -162,17 +190,14 @@ def _temperatures(given: float | Sequence[float] | None, trajectories: Sequence[
     return list(kelvins)
 
 
-def _measure(path: str, kelvin: float | None, recipe: Recipe, frame_spacing_fs: float | None) -> Measurement:
+def _measure(
+    path: str, kelvin: float | None, recipe: TransportRecipe | ArrheniusRecipe, frame_spacing_fs: float | None
+) -> Measurement:
     """Read and analyse one trajectory."""
     # Imported here, so that a table of D is fitted without the kernels.
     from mlip_sse.analysis.transport.transport import Transport
-    from mlip_sse.trajectory.reading import read_trajectory
 
-    options = {} if recipe.topology is None else {"topology": recipe.topology}
-    trajectory = read_trajectory(path, frame_spacing_fs, species=recipe.species, **options)  # type: ignore[arg-type]
-    stated = trajectory.temperature_k
-    if kelvin is not None:
-        trajectory = replace(trajectory, temperature_k=kelvin)
+    trajectory, doubt = read_for(recipe, path, kelvin, frame_spacing_fs)
     result = Transport(
         mobile=recipe.mobile,
         reference=recipe.reference,
@@ -182,8 +207,7 @@ def _measure(path: str, kelvin: float | None, recipe: Recipe, frame_spacing_fs: 
         n_lags=recipe.n_lags,
         n_bins=recipe.n_bins,
     ).run(trajectory)
-    if kelvin is not None and stated is not None and abs(kelvin - stated) > _SAME_TEMPERATURE * stated:
-        doubt = f"the file says {stated:g} K, {kelvin:g} K was given and is used"
+    if doubt is not None:
         result = replace(result, verdict=result.verdict.weaken(doubt))
     clusters = None
     if recipe.clusters is not None:
@@ -196,16 +220,16 @@ def _measure(path: str, kelvin: float | None, recipe: Recipe, frame_spacing_fs: 
     return Measurement.of_result(path, result, clusters)
 
 
-def _nothing_left(errors: Sequence[MlipSseError], rows: Sequence[Measurement]) -> MlipSseError:
-    first, path = errors[0], rows[0].path
+def _nothing_left(errors: Sequence[MlipSseError], path: str, n_files: int) -> MlipSseError:
+    first = errors[0]
     message = str(first) if path in str(first) else f"{path}: {first}"
     if len(errors) > 1:
-        message += f" (none of the {len(rows)} files could be analysed; this is the first)"
+        message += f" (none of the {n_files} files could be analysed; this is the first)"
     kind = type(first) if isinstance(first, InputError) else InputError
     return kind(message)
 
 
-def _report(recipe: Recipe, rows: Sequence[Measurement]) -> AnalysisReport:
+def _report(recipe: TransportRecipe | ArrheniusRecipe, rows: Sequence[Measurement]) -> AnalysisReport:
     factor = None
     if isinstance(recipe, ArrheniusRecipe) and recipe.number_density is not None:
         from mlip_sse.analysis.transport.temperature.reported import nernst_einstein_factor

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlip_sse.analysis.trajectory_settings import Symbol, TrajectorySettings
+from mlip_sse.analysis.trajectory_settings import FindingRecipe, Symbol, TrajectorySettings
 from mlip_sse.errors import SpecError
 from mlip_sse.specs import Spec, load_spec
 
@@ -97,9 +97,9 @@ class ArrheniusRecipe(TransportSettings):
     charge: float = Field(1.0, description="charge of the mobile ion in e, for that conductivity")
 
 
-Recipe = TransportRecipe | ArrheniusRecipe
+Recipe = TransportRecipe | ArrheniusRecipe | FindingRecipe
 
-RECIPES: Mapping[str, type[TransportSettings]] = MappingProxyType(
+RECIPES: Mapping[str, type[TrajectorySettings]] = MappingProxyType(
     {"transport": TransportRecipe, "arrhenius": ArrheniusRecipe}
 )
 
@@ -121,8 +121,8 @@ def load_recipe(source: Recipe | str | Path, **options: Any) -> Recipe:
     SpecError
         When the recipe or an option is wrong; the message names it.
     """
-    recipe = source if isinstance(source, TransportRecipe | ArrheniusRecipe) else load_spec(source, "analysis")
-    if not isinstance(recipe, TransportRecipe | ArrheniusRecipe):
+    recipe = source if isinstance(source, TrajectorySettings) else load_spec(source, "analysis")
+    if not isinstance(recipe, TransportRecipe | ArrheniusRecipe | FindingRecipe):
         raise SpecError(f"{source}: found a {type(recipe).__name__}, expected one of {', '.join(RECIPES)}")
     given = {key: _listed(value) for key, value in options.items() if value is not None}
     if not given:

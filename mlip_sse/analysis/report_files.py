@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlip_sse.analysis.analysis_report import AnalysisReport
     from mlip_sse.analysis.measurement import Measurement
 
-__all__ = ["write_report"]
+__all__ = ["made_folder", "put_in_place", "write_figure", "write_report", "write_text"]
 
 _FIGURE_SUFFIXES = (".png", ".svg")
 _DPI = 200
@@ -46,22 +46,34 @@ def write_report(report: "AnalysisReport", folder: str | Path) -> list[Path]:
     from mlip_sse.analysis.transport.display.interactive_plots import page_html
     from mlip_sse.analysis.transport.display.plots import plot_arrhenius, plot_transport
 
+    folder = made_folder(folder)
+    written = [
+        write_text(folder / "transport.json", to_json(report.details()) + "\n"),
+        write_text(folder / "transport.csv", csv_text(report)),
+    ]
+    for name, row in _figure_names(report).items():
+        if row.result is not None:
+            written += write_figure(folder / name, plot_transport(row.result))
+    if report.series.arrhenius is not None:
+        written += write_figure(
+            folder / "arrhenius", plot_arrhenius(report.series.arrhenius, report.detection_limits())
+        )
+    return [*written, write_text(folder / "transport.html", page_html(report))]
+
+
+def made_folder(folder: str | Path) -> Path:
+    """Return a folder to write to, made where it does not exist.
+
+    Raises
+    ------
+    InputError
+        When it is a file.
+    """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, expected a folder to write to: name another")
     folder.mkdir(parents=True, exist_ok=True)
-    written = [
-        _write_text(folder / "transport.json", to_json(report.details()) + "\n"),
-        _write_text(folder / "transport.csv", csv_text(report)),
-    ]
-    for name, row in _figure_names(report).items():
-        if row.result is not None:
-            written += _write_figure(folder / name, plot_transport(row.result))
-    if report.series.arrhenius is not None:
-        written += _write_figure(
-            folder / "arrhenius", plot_arrhenius(report.series.arrhenius, report.detection_limits())
-        )
-    return [*written, _write_text(folder / "transport.html", page_html(report))]
+    return folder
 
 
 def _figure_names(report: "AnalysisReport") -> "dict[str, Measurement]":
@@ -76,11 +88,13 @@ def _figure_names(report: "AnalysisReport") -> "dict[str, Measurement]":
     return names
 
 
-def _write_text(path: Path, text: str) -> Path:
-    return _put_in_place(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def write_text(path: Path, text: str) -> Path:
+    """Write a file by one rename."""
+    return put_in_place(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _write_figure(stem: Path, figure: "Figure") -> list[Path]:
+def write_figure(stem: Path, figure: "Figure") -> list[Path]:
+    """Write a figure as PNG and SVG, each by one rename."""
     import matplotlib as mpl
 
     from mlip_sse.analysis.transport.display.plots import SAVE_SETTINGS
@@ -93,11 +107,12 @@ def _write_figure(stem: Path, figure: "Figure") -> list[Path]:
             figure.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
 
         with mpl.rc_context(SAVE_SETTINGS):
-            paths.append(_put_in_place(stem.with_name(stem.name + suffix), save))
+            paths.append(put_in_place(stem.with_name(stem.name + suffix), save))
     return paths
 
 
-def _put_in_place(path: Path, write: Callable[[Path], object]) -> Path:
+def put_in_place(path: Path, write: Callable[[Path], object]) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)

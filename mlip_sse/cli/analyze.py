@@ -1,4 +1,4 @@
-"""``mlip-sse analyze``: trajectories in, transport with intervals out."""
+"""``mlip-sse analyze``: trajectories in, numbers with intervals out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,13 +10,17 @@ import typer
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mlip_sse.analysis.analysis_report import AnalysisReport
     from mlip_sse.analysis.analyze import Progress
+    from mlip_sse.analysis.finding_report import FindingReport
 
 __all__ = ["command"]
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="transport, arrhenius, or the path of a recipe.")],
+    recipe: Annotated[str, typer.Argument(help="A name that `catalogue analysis` lists, or the path of a recipe.")],
     files: Annotated[
         list[str],
         typer.Argument(
@@ -46,7 +50,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy."""
+    """Measure transport, sites and jumps, concerted motion, structure or softness in trajectories."""
     from mlip_sse.analysis.analyze import analyze
     from mlip_sse.analysis.recipes import load_recipe
 
@@ -62,13 +66,23 @@ def command(
         return
     from rich.console import Console
 
-    from mlip_sse.analysis.transport.display.tables import report_renderables
-
     console = Console(highlight=False, soft_wrap=False)
-    for part in report_renderables(report, console.width):
+    for part in _renderables(report, console.width):
         console.print(part)
     for path in written:
         typer.echo(f"wrote {path}")
+
+
+def _renderables(report: "AnalysisReport | FindingReport", width: int) -> "list[RenderableType]":
+    from mlip_sse.analysis.finding_report import FindingReport
+
+    if isinstance(report, FindingReport):
+        from mlip_sse.analysis.finding_display import finding_renderables
+
+        return finding_renderables(report)
+    from mlip_sse.analysis.transport.display.tables import report_renderables
+
+    return report_renderables(report, width)
 
 
 def _settings(given: list[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ __all__ = ["VERBS", "main", "run"]
 
 VERBS = {
     "campaign": "Learn a potential for a material and answer its question; the same command again goes on.",
-    "analyze": "Measure ionic transport in trajectories: diffusion, conductivity, Haven ratio, activation energy.",
+    "analyze": "Measure transport, sites and jumps, concerted motion, structure or softness in trajectories.",
     "label": "Label structures with a reference; the same command again labels only what is missing.",
     "fit": "Fit a potential to labelled frames; the same command again repeats nothing that was done.",
     "combine": "Join experts into one potential, without their frames.",

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mlip_sse.analysis.analysis_report import AnalysisReport
     from mlip_sse.analysis.measurement import Measurement
 
-__all__ = ["arrhenius_figure", "msd_figure", "page_html"]
+__all__ = ["PLOTLY_CONFIG", "arrhenius_figure", "msd_figure", "page_html"]
 
 _Figure = dict[str, Any]
 
 # Recent versions of plotly show a button that sends the data to a server.
-_CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
+PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -214,4 +214,4 @@ def _drawn(name: str, figure: _Figure) -> str:
     data, layout = (
         json.dumps(to_plain(figure[key]), allow_nan=False).replace("</", "<\\/") for key in ("data", "layout")
     )
-    return f'Plotly.newPlot("{name}", {data}, {layout}, {json.dumps(_CONFIG)});'
+    return f'Plotly.newPlot("{name}", {data}, {layout}, {json.dumps(PLOTLY_CONFIG)});'

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from mlip_sse.analysis.analysis_report import AnalysisReport
     from mlip_sse.analysis.measurement import Measurement
 
-__all__ = ["WIDE_COLUMNS", "arrhenius_line", "csv_text", "interval_text", "report_renderables"]
+__all__ = [
+    "QUALITY_COLOURS",
+    "WIDE_COLUMNS",
+    "arrhenius_line",
+    "csv_text",
+    "interval_text",
+    "listed",
+    "report_renderables",
+]
 
 WIDE_COLUMNS = 110
 """From this width on, value and interval share a line."""
 
-_COLOURS = {Quality.PASS: "green", Quality.WEAK: "yellow", Quality.REFUSED: "red"}
+QUALITY_COLOURS = {Quality.PASS: "green", Quality.WEAK: "yellow", Quality.REFUSED: "red"}
 _COLUMNS = (
     ("D* (cm²/s)", "tracer_diffusivity_cm2_s"),
     ("σ (mS/cm)", "conductivity_ms_cm"),
@@ -106,20 +114,20 @@ def report_renderables(report: "AnalysisReport", width: int) -> "list[Renderable
     shown.append(Text(""))
     shown.append(arrhenius_line(report))
     if report.series.verdict.reasons:
-        shown.append(_listed(report.series.verdict.reasons))
+        shown.append(listed(report.series.verdict.reasons))
     for row in report.measurements:
         for line in _clusters(row):
             shown.append(Text(line))
     for row in report.measurements:
         if row.verdict.reasons:
             quality = row.verdict.quality
-            shown.append(Text(f"{row.label}: ").append(str(quality), style=_COLOURS[quality]))
-            shown.append(_listed(row.verdict.reasons))
+            shown.append(Text(f"{row.label}: ").append(str(quality), style=QUALITY_COLOURS[quality]))
+            shown.append(listed(row.verdict.reasons))
     shown += [Text(f"next: {plan}", style="cyan") for plan in report.series.plans]
     return shown
 
 
-def _listed(reasons: Iterable[str]) -> "Table":
+def listed(reasons: Iterable[str]) -> "Table":
     """Return reasons with a hanging indent."""
     from rich.table import Table
     from rich.text import Text
@@ -149,7 +157,7 @@ def arrhenius_line(report: "AnalysisReport") -> "Text":
         if interval is not None
     ]
     line = Text(", ".join(parts) or "no Arrhenius line", style="bold")
-    return line.append(": ").append(str(verdict.quality), style=_COLOURS[verdict.quality])
+    return line.append(": ").append(str(verdict.quality), style=QUALITY_COLOURS[verdict.quality])
 
 
 def _table(report: "AnalysisReport", width: int) -> "Table":
@@ -173,7 +181,7 @@ def _table(report: "AnalysisReport", width: int) -> "Table":
     for name, row in zip(_short_names([row.path for row in report.measurements]), report.measurements, strict=True):
         kelvin = "?" if row.temperature_k is None else f"{row.temperature_k:g}"
         numbers = [interval_text(row.interval(key), separator) for _, key in _COLUMNS]
-        quality = Text(str(row.verdict.quality), style=_COLOURS[row.verdict.quality])
+        quality = Text(str(row.verdict.quality), style=QUALITY_COLOURS[row.verdict.quality])
         table.add_row(name, kelvin, *numbers, quality)
     for pooled in report.series.pooled:
         numbers = [
