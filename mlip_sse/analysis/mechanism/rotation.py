@@ -62,6 +62,8 @@ class RotationResult:
         Root mean square angle from the mean orientation of a state; None where no unit settles.
     unsettled_fraction
         Share of the time outside of states.
+    residence
+        Frames that a unit must stay to be settled.
     frame_spacing_fs
         Time between frames.
     verdict
@@ -80,6 +82,7 @@ class RotationResult:
     back_fraction: float | None
     libration_deg: Interval | None
     unsettled_fraction: float
+    residence: int
     frame_spacing_fs: float
     verdict: Verdict
 
@@ -177,6 +180,7 @@ class Rotation:
             back_fraction=float(events.returned.mean()) if len(events) else None,
             libration_deg=_libration(events, self.confidence),
             unsettled_fraction=1.0 - float(events.n_settled.sum() / ends.sum()),
+            residence=residence,
             frame_spacing_fs=trajectory.frame_spacing_fs,
             verdict=Verdict(),
         )
