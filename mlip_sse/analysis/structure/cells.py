@@ -24,8 +24,9 @@ _SWEEPS = 12
 
 
 def cell_widths(cell: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the three distances between opposite faces of a cell in Å."""
-    widths: NDArray[np.float64] = 1.0 / np.linalg.norm(np.linalg.inv(np.asarray(cell, dtype=np.float64)), axis=0)
+    """Return the three distances between opposite faces of a cell in Å, (3,), or of many cells, (..., 3)."""
+    inverse = np.linalg.inv(np.asarray(cell, dtype=np.float64))
+    widths: NDArray[np.float64] = 1.0 / np.linalg.norm(inverse, axis=-2)
     return widths
 
 

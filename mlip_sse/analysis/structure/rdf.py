@@ -20,7 +20,14 @@ from mlip_sse.analysis.structure.cells import cell_widths, require_cell
 from mlip_sse.analysis.structure.pair_counts import count_pairs
 from mlip_sse.errors import InputError
 
-__all__ = ["PairCounter", "RadialDistribution", "cell_widths", "peak_position", "radial_distributions"]
+__all__ = [
+    "PairCounter",
+    "RadialDistribution",
+    "cell_widths",
+    "first_peak_shell",
+    "peak_position",
+    "radial_distributions",
+]
 
 _PEAK_SHARE = 0.5
 _TOP_SHARE = 0.75
@@ -173,13 +180,8 @@ def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64]) -> fl
     radii : (n_bins,) Å, evenly spaced
     values : (n_bins,)
     """
-    top = float(values.max(initial=0.0))
-    if top <= 0.0 or len(radii) < 5:
-        return None
-    start = int(np.argmax(values >= _PEAK_SHARE * top))
-    first, last = _stretch(values >= _PEAK_SHARE * top, start)
-    middle = first + int(np.argmax(values[first : last + 1]))
-    if middle in (0, len(radii) - 1):
+    middle = first_peak_shell(values)
+    if middle is None:
         return None
     first, last = _stretch(values >= _TOP_SHARE * values[middle], middle)
     near = slice(max(0, min(first, middle - 2)), max(last, middle + 2) + 1)
@@ -188,6 +190,16 @@ def peak_position(radii: NDArray[np.float64], values: NDArray[np.float64]) -> fl
     if bend >= 0.0 or not distance[0] <= -0.5 * slope / bend <= distance[-1]:
         return None
     return float(radii[middle] - 0.5 * slope / bend)
+
+
+def first_peak_shell(values: NDArray[np.float64]) -> int | None:
+    """Return the highest shell of the first stretch above half of the largest value; None where it is at an end."""
+    top = float(values.max(initial=0.0))
+    if top <= 0.0 or len(values) < 5:
+        return None
+    first, last = _stretch(values >= _PEAK_SHARE * top, int(np.argmax(values >= _PEAK_SHARE * top)))
+    middle = first + int(np.argmax(values[first : last + 1]))
+    return None if middle in (0, len(values) - 1) else middle
 
 
 def _stretch(above: NDArray[np.bool_], inside: int) -> tuple[int, int]:
