@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 
-__all__ = ["Bonds", "find_bonds", "find_contacts", "has_collapsed"]
+__all__ = ["Bonds", "find_bonds", "find_contacts", "has_collapsed", "longest_bond"]
 
 _COVALENT = frozenset(
     {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sn", "Sb", "Te", "I"}
@@ -45,6 +45,11 @@ class Bonds:
         steps = (fractions - np.round(fractions)) @ atoms.cell.array
         longer: NDArray[np.bool_] = np.linalg.norm(steps, axis=1) > _BROKEN * self.lengths
         return longer
+
+
+def longest_bond(one: str, other: str) -> float:
+    """Return how long a bond of two elements may be, in Å: 1.25 times the sum of their covalent radii."""
+    return _REACH * float(covalent_radii[atomic_numbers[one]] + covalent_radii[atomic_numbers[other]])
 
 
 def find_bonds(atoms: Atoms) -> Bonds:
