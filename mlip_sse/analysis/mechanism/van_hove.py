@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mlip_sse.analysis.mechanism.fractional_paths import fractional_paths
+from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.analysis.mechanism.van_hove_counts import (
     DistinctCounts,
     distinct_counts,
@@ -177,14 +177,15 @@ class VanHove:
     def _distinct(
         self, trajectory: Trajectory, ions: NDArray[np.intp], lags: NDArray[np.int64], r_max: float
     ) -> tuple[DistinctCounts, int]:
-        centres = fractional_paths(trajectory, ions)
+        cells = np.ascontiguousarray(consistent_cells(trajectory.cells))
+        centres = np.concatenate([part for _, part in fractional_chunks(trajectory, ions, cells)])
         others, n_others = None, len(ions) - 1
         if self.others is not None and self.others != self.species:
             named = trajectory.indices(self.others)
-            others, n_others = fractional_paths(trajectory, named), len(named)
+            others = np.concatenate([part for _, part in fractional_chunks(trajectory, named, cells)])
+            n_others = len(named)
         affordable = int(_PAIR_BUDGET / (len(lags) * len(ions) * max(n_others, 1)))
         n_origins = max(2 * _MIN_BLOCKS, min(self.n_origins, affordable))
-        cells = np.asarray(trajectory.cells, dtype=np.float64)
         counts = distinct_counts(centres, others, cells, lags, r_max, self.n_bins, n_origins, near=self.refill_radius)
         return counts, n_others
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mlip_sse.analysis.mechanism.fractional_paths import fractional_paths
 from mlip_sse.analysis.mechanism.van_hove import VanHove
 from mlip_sse.analysis.mechanism.van_hove_counts import distinct_counts, self_counts, shell_volumes
 from mlip_sse.analysis.results import Quality
@@ -84,14 +83,15 @@ def test_ideal_gas_is_one_in_any_cell_with_itself_and_with_others():
         assert np.all(np.abs(values - 1.0) < 4.0 / np.sqrt(pairs))
 
 
-def test_fractions_are_exact_where_the_cell_breathes():
-    cells, fractions = breathing_cells(30), fractional_walk(30, 5)
+def test_a_trajectory_in_breathing_cells_gives_what_its_fractions_give():
+    cells, fractions = breathing_cells(60), fractional_walk(60, 12)
     trajectory = trajectory_of(fractions, cells)
-    found = fractional_paths(trajectory, np.arange(5))
-    whole = found - fractions
-    assert np.allclose(whole, np.rint(whole), atol=1e-9)
-    naive = trajectory.positions @ np.linalg.inv(cells) - fractions
-    assert np.abs(naive - np.rint(naive)).max() > 1e-2
+    found = VanHove(n_lags=3, n_bins=10, distinct_r_max=3.0, n_origins=10).run(trajectory)
+    expected = distinct_counts(fractions, None, cells, found.lags, 3.0, 10, n_origins=found.n_origins)
+    assert np.allclose(found.distinct_part, expected.values, rtol=1e-9, atol=1e-12)
+    longest = np.linalg.norm(trajectory.positions[30:] - trajectory.positions[:-30], axis=2)
+    assert found.self_part[-1].sum() + found.beyond[-1] == pytest.approx(1.0, abs=1e-9)
+    assert found.beyond[-1] == pytest.approx(np.mean(longest > 10.0), abs=1e-3)
 
 
 def ring(n_ions, n_frames, period):
