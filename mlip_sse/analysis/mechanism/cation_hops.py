@@ -11,7 +11,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_paths import fractional_paths
+from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
 from mlip_sse.analysis.mechanism.jumps import Jumps
 from mlip_sse.errors import InputError
 

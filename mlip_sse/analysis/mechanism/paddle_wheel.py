@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.mechanism.cation_hops import CationHops, displacement_hops
 from mlip_sse.analysis.mechanism.coupling import Coupling, RateCoupling, couple_events, couple_rates, near_pairs
-from mlip_sse.analysis.mechanism.fractional_paths import fractional_paths
+from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells
+from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
 from mlip_sse.analysis.mechanism.orientations import rotation_angles
 from mlip_sse.analysis.results import Verdict
 from mlip_sse.errors import InputError
@@ -103,7 +104,7 @@ class PaddleWheel:
             hops = displacement_hops(trajectory, ions, self.hop_distance, self._frames(self.hop_window_ps, spacing))
         centres = fractional_paths(trajectory, rotation.units.centres[whole])
         at = hops.frames
-        events, units = near_pairs(hops.places, centres[at], trajectory.cells[at], self.near)
+        events, units = near_pairs(hops.places, centres[at], consistent_cells(trajectory.cells)[at], self.near)
         turns = rotation.reorientations
         is_whole = np.isin(turns.units, whole)
         margin = max(hops.margin, rotation.residence)
@@ -133,7 +134,7 @@ class PaddleWheel:
         turning = rotation_angles(quaternions[:, starts], quaternions[:, starts + interval])
         moving = np.zeros_like(turning)
         total, number = np.zeros_like(turning), np.zeros_like(turning)
-        cells = np.ascontiguousarray(trajectory.cells[starts])
+        cells = np.ascontiguousarray(consistent_cells(trajectory.cells)[starts])
         block = max(1, (32 << 20) // (24 * trajectory.n_frames))
         for first in range(0, len(ions), block):
             paths = fractional_paths(trajectory, ions[first : first + block])

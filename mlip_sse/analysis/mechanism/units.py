@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_paths import fractional_paths
+from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells
+from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,13 +156,14 @@ def bond_paths(
     """
     n_atoms = 1 + units.n_ligands
     step = max(1, max_bytes // (24 * trajectory.n_frames * n_atoms))
+    cells = consistent_cells(trajectory.cells)
     blocks = []
     for first in range(0, len(units), step):
         chosen = slice(first, first + step)
         atoms = np.concatenate([units.centres[chosen, None], units.ligands[chosen]], axis=1)
         paths = fractional_paths(trajectory, atoms.ravel()).reshape(trajectory.n_frames, len(atoms), n_atoms, 3)
         apart = paths[:, :, 1:] - paths[:, :, :1] + units.images[chosen]
-        bonds = np.einsum("tuls,tsd->utld", apart, trajectory.cells, optimize=True)
+        bonds = np.einsum("tuls,tsd->utld", apart, cells, optimize=True)
         broken = (np.einsum("utld,utld->utl", bonds, bonds) > breaking_length**2).any(axis=2)
         ends = np.where(broken.any(axis=1), broken.argmax(axis=1), trajectory.n_frames).astype(np.int64)
         blocks.append((np.ascontiguousarray(bonds), ends))

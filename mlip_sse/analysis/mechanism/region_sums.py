@@ -1,0 +1,117 @@
+"""What is counted on a trajectory for diffusion in regions: displacements of ions that stay, and lengths of stays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
+from mlip_sse.analysis.mechanism.slabs import Region, add_displacements, add_runs
+
+if TYPE_CHECKING:
+    from mlip_sse.trajectory.model import Trajectory
+
+__all__ = ["RegionSums", "count_regions"]
+
+_MOST_GROUPS = 24
+_BLOCK_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSums:
+    """Sums of one region, by group of ions, for intervals that leave one group out.
+
+    Parameters
+    ----------
+    region
+        Where.
+    lags : (n_lags,) frames
+    squares : (n_groups, n_slabs, n_lags, 2) Å², summed: in the plane and along the normal
+    counts : (n_groups, n_slabs, n_lags) displacements
+    ended, open_ended : (n_groups, n_slabs, n_frames + 1)
+        Stays by length, see `mlip_sse.analysis.mechanism.slabs.survivors`.
+    """
+
+    region: Region
+    lags: NDArray[np.int64]
+    squares: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    open_ended: NDArray[np.int64]
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the trajectory."""
+        return int(self.ended.shape[-1]) - 1
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of ions."""
+        return int(self.counts.shape[0])
+
+    def frames_inside(self) -> int:
+        """Return the ions times frames spent inside."""
+        stays = (self.ended + self.open_ended).sum(axis=(0, 1))
+        return int(stays @ np.arange(self.n_frames + 1))
+
+    def without(self, group: int | None) -> "RegionSums":
+        """Return the sums without one group of ions; all of them for None."""
+        if group is None:
+            return self
+        kept = np.arange(self.n_groups) != group
+        return RegionSums(
+            self.region, self.lags, self.squares[kept], self.counts[kept], self.ended[kept], self.open_ended[kept]
+        )
+
+
+def count_regions(
+    trajectory: "Trajectory",
+    ions: NDArray[np.intp],
+    axis: int,
+    directions: NDArray[np.float64],
+    lags: NDArray[np.int64],
+    regions: Sequence[Region],
+) -> list[RegionSums]:
+    """Count displacements and stays in several regions while reading the ions once.
+
+    Parameters
+    ----------
+    trajectory
+        In the reference frame of its framework.
+    ions : (n_ions,) atoms
+    axis
+        Cell vector that the regions lie along.
+    directions : (3, 3) two directions in the plane, then the normal
+    lags : (n_lags,) frames, increasing
+    regions
+        Where.
+    """
+    n_groups = min(_MOST_GROUPS, len(ions))
+    n_frames = trajectory.n_frames
+    sums = []
+    for region in regions:
+        shape = (n_groups, len(region.slabs))
+        sums.append(
+            RegionSums(
+                region,
+                lags,
+                np.zeros((*shape, len(lags), 2)),
+                np.zeros((*shape, len(lags)), dtype=np.int64),
+                np.zeros((*shape, n_frames + 1), dtype=np.int64),
+                np.zeros((*shape, n_frames + 1), dtype=np.int64),
+            )
+        )
+    step = max(1, _BLOCK_BYTES // (24 * n_frames))
+    for first in range(0, len(ions), step):
+        chosen = ions[first : first + step]
+        groups = (np.arange(first, first + len(chosen)) % n_groups).astype(np.int64)
+        along = np.ascontiguousarray(fractional_paths(trajectory, chosen)[:, :, axis].T)
+        (block,) = trajectory.ion_blocks(chosen, dtype=np.float64, max_bytes=2 * _BLOCK_BYTES)
+        paths = np.ascontiguousarray(np.einsum("kd,ndt->nkt", directions, block, optimize=True))
+        for part in sums:
+            centres, halves = part.region.centres, part.region.half_widths
+            add_runs(along, groups, centres, halves, part.ended, part.open_ended)
+            add_displacements(along, paths, groups, centres, halves, lags, part.squares, part.counts)
+    return sums
