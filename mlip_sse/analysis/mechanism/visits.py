@@ -132,11 +132,12 @@ class Visits:
             images=self.images[after] - self.images[before],
         )
 
-    def back_jumps(self) -> tuple[int, int]:
-        """Return how many jumps took back the ion's jump before, and how many had one before."""
+    def back_jumps(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return, for each ion, how many jumps took back the jump before, and how many had one before; (n_ions,)."""
         pairs = np.flatnonzero(self.ions[2:] == self.ions[:-2])
         back = (self.sites[pairs] == self.sites[pairs + 2]) & (self.images[pairs] == self.images[pairs + 2]).all(axis=1)
-        return int(back.sum()), len(pairs)
+        taken = np.bincount(self.ions[pairs[back]], minlength=self.n_ions)
+        return taken.astype(np.int64), np.bincount(self.ions[pairs], minlength=self.n_ions).astype(np.int64)
 
     def time_on_sites(self) -> NDArray[np.int64]:
         """Return frames times ions of the visits to each site, (n_sites,)."""
