@@ -1,12 +1,13 @@
 """Diffusivities from the sums of a region, with intervals from leaving one group of ions out at a time.
 
-Across a slab the ions that stay have moved less than all would have: those that move far leave. How much less is known
-for a slab whose borders absorb (`mlip_sse.analysis.mechanism.absorbing_slab`) once it is known how fast the ions leave:
+An ion is followed from a frame in the region for a lag, or to the first frame outside, where that comes earlier; T is
+the time that it was followed. A random walk that is stopped at its exit has moved
 
-S(t) = A S₀(κt) gives κ = D⊥/w²; then ⟨Δz²⟩(t) = c + D⊥ g(κt)/κ, a straight line in g/κ, gives D⊥.
+⟨Δx² + Δy²⟩ = c + 4 D∥ ⟨T⟩,   ⟨Δz²⟩ = c + 2 D⊥ ⟨T⟩
 
-A holds the ions that vibrate across the border, c the vibration itself. The width of the slab is not used: where ions
-are lost is read from their survival.
+exactly, whatever the borders (Doob's theorem of optional stopping: Δz² - 2 D t is a martingale). Were only those ions
+counted that stay, the ones that moved far across would be missing; were all followed to the end of the lag, they would
+diffuse outside. c is the vibration; the slope is taken where it is over.
 """
 
 import math
@@ -15,15 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
-from mlip_sse.analysis.mechanism.absorbing_slab import squared_displacement, surviving_share
 from mlip_sse.analysis.mechanism.region_sums import RegionSums
-from mlip_sse.analysis.mechanism.slabs import survivors
 from mlip_sse.analysis.results import Interval
 
-__all__ = ["SlopeWindow", "jackknifed", "parallel_slope", "perpendicular_slope", "slope_window"]
+__all__ = ["ACROSS", "ALONG", "SlopeWindow", "diffusion_slope", "jackknifed", "slope_window"]
+
+ALONG, ACROSS = 0, 1
 
 _FEWEST_SURVIVORS = 0.1
 _FEWEST_LAGS = 3
@@ -38,7 +38,7 @@ class SlopeWindow:
     Parameters
     ----------
     chosen : (n_chosen,) indices of the lags
-    weights : (n_slabs, n_chosen) number of windows that lie side by side, over the squared displacement squared
+    weights : (n_chosen,) number of windows that lie side by side, over the squared displacement squared
     """
 
     chosen: NDArray[np.intp]
@@ -57,71 +57,40 @@ def slope_window(sums: RegionSums, cage: float) -> SlopeWindow | None:
     cage
         Frames after which vibration is over.
     """
-    counts = sums.counts.sum(axis=(0, 1))
-    enough = counts >= _FEWEST_SURVIVORS * max(int(counts[0]), 1)
-    enough &= (sums.counts.sum(axis=1) > 0).sum(axis=0) >= min(_FEWEST_GROUPS, sums.n_groups)
-    last = int(np.argmin(enough)) if not enough.all() else len(counts)
+    origins, stayed = sums.counts.sum(axis=0).T
+    enough = stayed >= _FEWEST_SURVIVORS * np.maximum(origins, 1)
+    enough &= (sums.counts[:, :, 0] > 0).sum(axis=0) >= min(_FEWEST_GROUPS, sums.n_groups)
+    last = int(np.argmin(enough)) if not enough.all() else len(origins)
     chosen = np.flatnonzero(sums.lags >= cage)
     chosen = chosen[chosen < last]
     if len(chosen) < _FEWEST_LAGS or sums.lags[chosen[-1]] < 2 * cage:
         return None
-    by_slab = sums.counts[:, :, chosen].sum(axis=0)
-    msd = sums.squares[:, :, chosen, 0].sum(axis=(0, 1)) / counts[chosen]
-    return SlopeWindow(chosen, by_slab / sums.lags[chosen] / np.maximum(msd, 1e-300) ** 2)
+    msd = sums.sums[:, chosen, ALONG].sum(axis=0) / origins[chosen]
+    return SlopeWindow(chosen, origins[chosen] / sums.lags[chosen] / np.maximum(msd, 1e-300) ** 2)
 
 
-def parallel_slope(sums: RegionSums, window: SlopeWindow) -> float:
-    """Return d⟨Δx² + Δy²⟩/dt of the ions that stay, in Å² per frame; not a number where there are too few."""
-    x = np.broadcast_to(sums.lags[window.chosen].astype(np.float64), window.weights.shape)
-    return _slope(sums, window, x, 0)
+def diffusion_slope(sums: RegionSums, window: SlopeWindow, direction: int) -> float:
+    """Return the slope of the squared displacement against the time followed, in Å² per frame.
 
-
-def perpendicular_slope(sums: RegionSums, window: SlopeWindow) -> tuple[float, NDArray[np.float64]]:
-    """Return D⊥ in Å² per frame and κ of each slab, per frame; not numbers where there are too few ions.
+    Not a number where there are too few ions.
 
     Parameters
     ----------
     sums
-        Of a region that is not the whole cell.
+        Of a region.
     window
         Of `slope_window`.
+    direction
+        `ALONG` (4 D∥) or `ACROSS` (2 D⊥) the planes.
     """
-    rates = np.array([_leaving_rate(sums, s, window) for s in range(len(sums.region.slabs))])
-    lags = sums.lags[window.chosen].astype(np.float64)
-    return _slope(sums, window, squared_displacement(rates[:, None] * lags) / rates[:, None], 1), rates
-
-
-def _slope(sums: RegionSums, window: SlopeWindow, x: NDArray[np.float64], column: int) -> float:
-    counts = sums.counts[:, :, window.chosen].sum(axis=0)
-    squares = sums.squares[:, :, window.chosen, column].sum(axis=0)
-    good = (counts > 0) & np.isfinite(x)
+    origins = sums.counts[:, window.chosen, 0].sum(axis=0)
+    good = origins > 0
     if good.sum() < _FEWEST_LAGS:
         return math.nan
-    x, y, w = x[good], squares[good] / counts[good], window.weights[good]
+    totals = sums.sums[:, window.chosen].sum(axis=0)[good] / origins[good, None]
+    x, y, w = totals[:, 2], totals[:, direction], window.weights[good]
     x0, y0 = np.average(x, weights=w), np.average(y, weights=w)
     return float(np.sum(w * (x - x0) * (y - y0)) / np.sum(w * (x - x0) ** 2))
-
-
-def _leaving_rate(sums: RegionSums, slab: int, window: SlopeWindow) -> float:
-    """Return κ of one slab: the fit of A S₀(κt) to the share of ions that have not left."""
-    leaving, at_risk = survivors(sums.ended[:, slab].sum(axis=0), sums.open_ended[:, slab].sum(axis=0))
-    share = np.cumprod(1.0 - leaving / np.maximum(at_risk, 1))
-    lags = sums.lags[window.chosen]
-    seen = share[lags - 1]
-    if not seen[0] > 0:
-        return math.nan
-
-    def misfit(log_rate: float) -> float:
-        model = surviving_share(np.exp(log_rate) * lags)
-        scale = min(float(seen @ model / max(float(model @ model), 1e-300)), 1.0)
-        return float(np.sum((seen - scale * model) ** 2))
-
-    bounds = (math.log(1e-8 / lags[-1]), math.log(10.0 / lags[0]))
-    grid = np.linspace(*bounds, 60)
-    best = int(np.argmin([misfit(value) for value in grid]))
-    inside = (float(grid[max(best - 1, 0)]), float(grid[min(best + 1, len(grid) - 1)]))
-    found = minimize_scalar(misfit, bounds=inside, method="bounded", options={"xatol": 1e-4})
-    return math.exp(float(found.x))
 
 
 def jackknifed(

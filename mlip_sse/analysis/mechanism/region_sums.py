@@ -28,15 +28,16 @@ class RegionSums:
     region
         Where.
     lags : (n_lags,) frames
-    squares : (n_groups, n_slabs, n_lags, 2) Å², summed: in the plane and along the normal
-    counts : (n_groups, n_slabs, n_lags) displacements
+    sums : (n_groups, n_lags, 3) squared displacements in the plane and along the normal, Å², and times, frames
+        Up to the lag, or to the first frame outside where that is earlier.
+    counts : (n_groups, n_lags, 2) origins, and those of them whose ion has not left
     ended, open_ended : (n_groups, n_slabs, n_frames + 1)
         Stays by length, see `mlip_sse.analysis.mechanism.slabs.survivors`.
     """
 
     region: Region
     lags: NDArray[np.int64]
-    squares: NDArray[np.float64]
+    sums: NDArray[np.float64]
     counts: NDArray[np.int64]
     ended: NDArray[np.int64]
     open_ended: NDArray[np.int64]
@@ -62,7 +63,7 @@ class RegionSums:
             return self
         kept = np.arange(self.n_groups) != group
         return RegionSums(
-            self.region, self.lags, self.squares[kept], self.counts[kept], self.ended[kept], self.open_ended[kept]
+            self.region, self.lags, self.sums[kept], self.counts[kept], self.ended[kept], self.open_ended[kept]
         )
 
 
@@ -92,15 +93,15 @@ def count_regions(
     n_frames = trajectory.n_frames
     sums = []
     for region in regions:
-        shape = (n_groups, len(region.slabs))
+        stays = (n_groups, len(region.slabs), n_frames + 1)
         sums.append(
             RegionSums(
                 region,
                 lags,
-                np.zeros((*shape, len(lags), 2)),
-                np.zeros((*shape, len(lags)), dtype=np.int64),
-                np.zeros((*shape, n_frames + 1), dtype=np.int64),
-                np.zeros((*shape, n_frames + 1), dtype=np.int64),
+                np.zeros((n_groups, len(lags), 3)),
+                np.zeros((n_groups, len(lags), 2), dtype=np.int64),
+                np.zeros(stays, dtype=np.int64),
+                np.zeros(stays, dtype=np.int64),
             )
         )
     step = max(1, _BLOCK_BYTES // (24 * n_frames))
@@ -113,5 +114,5 @@ def count_regions(
         for part in sums:
             centres, halves = part.region.centres, part.region.half_widths
             add_runs(along, groups, centres, halves, part.ended, part.open_ended)
-            add_displacements(along, paths, groups, centres, halves, lags, part.squares, part.counts)
+            add_displacements(along, paths, groups, centres, halves, lags, part.sums, part.counts)
     return sums

@@ -1,8 +1,9 @@
 """Diffusion in parts of a cell: along and across slabs, with ions that cross from one into another.
 
-Only ions that stay in a slab over the lag count. Along the planes D∥ = d⟨Δx² + Δy²⟩/(4 dt): motion in the plane and
-across it being independent, ions that leave take nothing away. Across the planes those that move far are missing; how
-much that takes away follows from how fast ions leave, see `mlip_sse.analysis.mechanism.region_estimates`.
+Ions are followed while they are in the slab where they were met, and one frame beyond, so that each part of their way
+counts for the region in which it began; see `mlip_sse.analysis.mechanism.region_estimates` for why nothing is lost at
+the borders. Liu, Harder and Berne follow those that stay, and take the motion across from how long they do; the share
+that is still there is given here, too.
 
 References
 ----------
@@ -17,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.mechanism.region_estimates import (
+    ACROSS,
+    ALONG,
     SlopeWindow,
+    diffusion_slope,
     jackknifed,
-    parallel_slope,
-    perpendicular_slope,
     slope_window,
 )
 from mlip_sse.analysis.mechanism.region_sums import RegionSums, count_regions
@@ -36,8 +38,6 @@ __all__ = ["RegionDiffusion", "Regions", "RegionsResult", "intact_reference"]
 
 _FEWEST_IONS = 5
 _FEWEST_INSIDE = 1.0
-_MOSTLY_THERE = 0.2
-_WRONG_WIDTH = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,11 @@ class RegionDiffusion:
         D along and across the planes in Å²/fs; None where refused, see the verdict; a value of None is an upper limit.
     residence_fs
         Time after which 1/e of the ions is still in its slab without having left; None where more stay.
-    effective_width
-        Å between absorbing borders that would lose ions as fast, averaged over the slabs; None where D⊥ is.
     n_exits
         Ions seen leaving.
     lags_fs : (n_lags,)
-    msd : (n_lags, 2) Å² in the plane and along the normal, of ions that stay; not a number where none does
-    counts : (n_lags,) displacements
+    times_fs : (n_lags,) mean time that ions are followed for, at each lag
+    msd : (n_lags, 2) Å² in the plane and along the normal, until then
     window : lags in fs between which the slope is taken, None where refused
     survival : (n_frames,) share of ions that are still in their slab, at lags 0, 1, …
     verdict
@@ -75,11 +73,10 @@ class RegionDiffusion:
     parallel: Interval | None
     perpendicular: Interval | None
     residence_fs: float | None
-    effective_width: float | None
     n_exits: int
     lags_fs: NDArray[np.float64]
+    times_fs: NDArray[np.float64]
     msd: NDArray[np.float64]
-    counts: NDArray[np.int64]
     window: tuple[float, float] | None
     survival: NDArray[np.float64]
     verdict: Verdict
@@ -166,9 +163,9 @@ class Regions:
 
     def _region(self, sums: RegionSums, height: float, spacing_fs: float, cage: float) -> RegionDiffusion:
         region = sums.region
-        counts = sums.counts.sum(axis=(0, 1))
-        msd = np.full((len(counts), 2), math.nan)
-        np.divide(sums.squares.sum(axis=(0, 1)), counts[:, None], out=msd, where=counts[:, None] > 0)
+        origins = sums.counts[:, :, 0].sum(axis=0)
+        means = np.full((len(origins), 3), math.nan)
+        np.divide(sums.sums.sum(axis=0), origins[:, None], out=means, where=origins[:, None] > 0)
         leaving, at_risk = survivors(sums.ended.sum(axis=(0, 1)), sums.open_ended.sum(axis=(0, 1)))
         survival = np.concatenate([[1.0], np.cumprod(1.0 - leaving / np.maximum(at_risk, 1))])
         gone = np.flatnonzero(survival < 1 / math.e)
@@ -179,16 +176,15 @@ class Regions:
             parallel=None,
             perpendicular=None,
             residence_fs=float(gone[0]) * spacing_fs if gone.size else None,
-            effective_width=None,
             n_exits=int(sums.ended.sum()),
             lags_fs=sums.lags.astype(np.float64) * spacing_fs,
-            msd=msd,
-            counts=counts,
+            times_fs=means[:, 2] * spacing_fs,
+            msd=means[:, :2],
             window=None,
             survival=survival[: int(sums.lags[-1]) + 1],
             verdict=Verdict(),
         )
-        n_visitors = int((sums.counts[:, :, 0].sum(axis=1) > 0).sum())
+        n_visitors = int((sums.counts[:, 0, 0] > 0).sum())
         if base.n_ions < _FEWEST_INSIDE or n_visitors < _FEWEST_IONS:
             return _refused(
                 base,
@@ -205,52 +201,26 @@ class Regions:
             )
         lags = base.lags_fs[window.chosen]
         base = replace(base, window=(float(lags[0]), float(lags[-1])))
-        return self._perpendicular(self._parallel(base, sums, window, spacing_fs), sums, window, height, spacing_fs)
-
-    def _parallel(
-        self, base: RegionDiffusion, sums: RegionSums, window: SlopeWindow, spacing_fs: float
-    ) -> RegionDiffusion:
-        method = "slope of the in-plane squared displacement of ions that stay"
-        found = jackknifed(
-            lambda group: parallel_slope(sums.without(group), window), sums.n_groups, self.confidence, method
-        )
-        if found is None:
-            return _refused(base, "D along the planes rests on fewer than 5 groups of ions; choose a larger region")
-        base = replace(base, parallel=found.scaled(1.0 / (4.0 * spacing_fs)))
-        return base if found.value is not None else _bounded(base, "along", window)
-
-    def _perpendicular(
-        self, base: RegionDiffusion, sums: RegionSums, window: SlopeWindow, height: float, spacing_fs: float
-    ) -> RegionDiffusion:
-        if base.parallel is None:
-            return base
-        method = "slope of the squared displacement along the normal"
-        if not base.region.is_whole:
-            method += " of ions that stay, corrected for those that leave"
-
-        def estimate(group: int | None) -> float:
-            if base.region.is_whole:
-                return _whole_slope(sums.without(group), window)
-            return perpendicular_slope(sums.without(group), window)[0]
-
-        found = jackknifed(estimate, sums.n_groups, self.confidence, method)
-        if found is None:
-            return replace(base, verdict=base.verdict.weaken("D across the planes is refused: too few ions stay"))
-        base = replace(base, perpendicular=found.scaled(1.0 / spacing_fs))
-        if found.value is None:
-            return _bounded(base, "across", window)
-        if base.region.is_whole:
-            return base
-        _, rates = perpendicular_slope(sums, window)
-        width = float(np.mean(np.sqrt(found.value / rates)))
-        base = replace(base, effective_width=width)
-        stated = 2.0 * height * float(base.region.half_widths.mean())
-        left = 1.0 - base.survival[sums.lags[window.chosen[-1]]]
-        if left > _MOSTLY_THERE and abs(math.log(width / stated)) > math.log(_WRONG_WIDTH):
-            reason = f"ions leave as from a slab of {width:.3g} Å, expected about the {stated:.3g} Å stated"
-            hint = "are its borders open, and does it hold several planes of sites?"
-            return replace(base, verdict=base.verdict.weaken(f"D across the planes is doubtful: {reason}; {hint}"))
+        along = self._slope(sums, window, ALONG, "along")
+        across = self._slope(sums, window, ACROSS, "across")
+        if along is None or across is None:
+            return _refused(
+                base, f"the slope rests on fewer than {_FEWEST_IONS} groups of ions; choose a larger region"
+            )
+        base = replace(base, parallel=along.scaled(0.25 / spacing_fs), perpendicular=across.scaled(0.5 / spacing_fs))
+        for found, direction in ((along, ALONG), (across, ACROSS)):
+            if found.value is None:
+                base = _bounded(base, direction, window)
         return base
+
+    def _slope(self, sums: RegionSums, window: SlopeWindow, direction: int, name: str) -> Interval | None:
+        method = f"squared displacement {name} the planes of ions followed to their exit"
+        return jackknifed(
+            lambda group: diffusion_slope(sums.without(group), window, direction),
+            sums.n_groups,
+            self.confidence,
+            method,
+        )
 
     def _ratio(self, first: RegionSums, second: RegionSums, cage: float) -> Interval | None:
         one, other = slope_window(first, cage), slope_window(second, cage)
@@ -258,8 +228,8 @@ class Regions:
             return None
 
         def ratio(group: int | None) -> float:
-            below = parallel_slope(second.without(group), other)
-            return parallel_slope(first.without(group), one) / below if below > 0 else math.nan
+            below = diffusion_slope(second.without(group), other, ALONG)
+            return diffusion_slope(first.without(group), one, ALONG) / below if below > 0 else math.nan
 
         method = f"D∥ of {first.region.name} over that of {second.region.name}"
         return jackknifed(ratio, first.n_groups, self.confidence, method)
@@ -305,14 +275,10 @@ def _refused(base: RegionDiffusion, reason: str) -> RegionDiffusion:
     return replace(base, verdict=base.verdict.refuse(reason))
 
 
-def _bounded(base: RegionDiffusion, direction: str, window: SlopeWindow) -> RegionDiffusion:
-    moved = base.msd[window.chosen[-1], 0 if direction == "along" else 1]
-    lag = base.lags_fs[window.chosen[-1]] / 1000.0
-    reason = f"D {direction} the planes is only bounded: the ions that stay have moved {moved:.3g} Å² in {lag:.3g} ps"
+def _bounded(base: RegionDiffusion, direction: int, window: SlopeWindow) -> RegionDiffusion:
+    last = window.chosen[-1]
+    reason = (
+        f"D {'along' if direction == ALONG else 'across'} the planes is only bounded: ions have moved "
+        f"{base.msd[last, direction]:.3g} Å² in {base.times_fs[last] / 1000:.3g} ps"
+    )
     return replace(base, verdict=base.verdict.weaken(reason))
-
-
-def _whole_slope(sums: RegionSums, window: SlopeWindow) -> float:
-    """Return D along the normal where there are no borders, in Å² per frame."""
-    turned = replace(sums, squares=np.ascontiguousarray(sums.squares[..., ::-1]))
-    return 0.5 * parallel_slope(turned, window)

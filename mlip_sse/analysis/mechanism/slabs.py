@@ -161,16 +161,17 @@ def add_runs(fractions: Any, groups: Any, centres: Any, half_widths: Any, ended:
 
 @nb.njit(cache=True)
 def add_displacements(
-    fractions: Any, paths: Any, groups: Any, centres: Any, half_widths: Any, lags: Any, squares: Any, counts: Any
+    fractions: Any, paths: Any, groups: Any, centres: Any, half_widths: Any, lags: Any, sums: Any, counts: Any
 ) -> None:
-    """Add squared displacements, in the plane and along the normal, of ions that stay in one slab over the lag.
+    """Add squared displacements over a lag, or up to the first frame outside of the slab where that comes earlier.
 
     fractions : (n_ions, n_frames); paths : (n_ions, 3, n_frames) Å, two coordinates in the plane and the normal one
-    squares : (n_groups, n_slabs, n_lags, 2) Å², counts : (n_groups, n_slabs, n_lags), added to
+    sums : (n_groups, n_lags, 3) Å² in the plane, Å² along the normal, frames; counts : (n_groups, n_lags, 2) origins,
+    and those of them that have not left; both added to
     """
     n_frames = fractions.shape[1]
     for i in range(fractions.shape[0]):
-        group, start = groups[i], 0
+        path, start = paths[i], 0
         label = _slab(fractions[i, 0], centres, half_widths)
         for t in range(1, n_frames + 1):
             now = _slab(fractions[i, t], centres, half_widths) if t < n_frames else -2
@@ -178,20 +179,33 @@ def add_displacements(
                 continue
             if label >= 0:
                 for j in range(lags.size):
-                    lag = lags[j]
-                    n = t - start - lag
-                    if n <= 0:
-                        break
-                    early, late = paths[i, :, start : start + n], paths[i, :, start + lag : t]
-                    plane = normal = 0.0
-                    for k in range(n):
-                        dx, dy, dz = late[0, k] - early[0, k], late[1, k] - early[1, k], late[2, k] - early[2, k]
-                        plane += dx * dx + dy * dy
-                        normal += dz * dz
-                    squares[group, label, j, 0] += plane
-                    squares[group, label, j, 1] += normal
-                    counts[group, label, j] += n
+                    _add_stay(path, start, t, lags[j], n_frames, sums[groups[i], j], counts[groups[i], j])
             label, start = now, t
+
+
+@nb.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+def _add_stay(path: Any, start: int, stop: int, lag: int, n_frames: int, sums: Any, counts: Any) -> None:
+    """Take every frame from start to before stop, at which the ion is outside, as an origin."""
+    plane = normal = 0.0
+    n_stay = max(0, stop - lag - start)
+    if n_stay > 0:
+        early, late = path[:, start : start + n_stay], path[:, start + lag : stop]
+        for k in range(n_stay):
+            dx, dy, dz = late[0, k] - early[0, k], late[1, k] - early[1, k], late[2, k] - early[2, k]
+            plane += dx * dx + dy * dy
+            normal += dz * dz
+    first, last = start + n_stay, min(stop, n_frames - lag)
+    frames = n_stay * lag
+    for k in range(first, last):
+        dx, dy, dz = path[0, stop] - path[0, k], path[1, stop] - path[1, k], path[2, stop] - path[2, k]
+        plane += dx * dx + dy * dy
+        normal += dz * dz
+        frames += stop - k
+    sums[0] += plane
+    sums[1] += normal
+    sums[2] += frames
+    counts[0] += n_stay + max(0, last - first)
+    counts[1] += n_stay
 
 
 @nb.njit(cache=True)
