@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.structure.polyhedra import (
@@ -19,13 +18,13 @@ from mlip_sse.analysis.structure.polyhedra import (
     find_bonding,
 )
 from mlip_sse.analysis.structure.snapshots import snapshots
-from mlip_sse.analysis.structure.time_averages import mean_over_time
+from mlip_sse.analysis.structure.time_averages import mean_over_time, share_interval
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Speciation", "SpeciationResult", "UnitChange", "share_interval"]
+__all__ = ["Speciation", "SpeciationResult", "UnitChange"]
 
 _UNCLEAR_BAND = 0.05
 _UNCLEAR_SHARE = 0.02
@@ -255,36 +254,6 @@ class _Looks:
             _density(self.edges[1], self.counts[1]),
             verdict,
         )
-
-
-def share_interval(belongs: NDArray[np.bool_], confidence: float = 0.95) -> Interval:
-    """Return the share of atoms that belong to something, with an interval.
-
-    The variance of the share is the larger of that between the atoms' own shares and that between blocks of time. It
-    stands for an effective number of independent atoms, for which the interval is Clopper and Pearson's; where all or
-    none belong there is no variance, and each atom counts once, however long it was watched.
-
-    Parameters
-    ----------
-    belongs : (n_frames, n_atoms)
-    confidence
-        Of the interval.
-    """
-    n_frames, n_atoms = belongs.shape
-    share = float(belongs.mean())
-    n = float(n_atoms)
-    if 0.0 < share < 1.0:
-        variance = float(belongs.mean(axis=0).var()) / max(n_atoms - 1, 1)
-        n_blocks = min(10, n_frames // 2)
-        if n_blocks >= 5:
-            length = n_frames // n_blocks
-            blocks = belongs[: n_blocks * length].reshape(n_blocks, -1).mean(axis=1)
-            variance = max(variance, float(blocks.var(ddof=1)) / n_blocks)
-        n = min(share * (1.0 - share) / variance, float(belongs.size)) if variance > 0 else n
-    tail = 0.5 * (1.0 - confidence)
-    low = float(betaincinv(share * n, (1.0 - share) * n + 1.0, tail)) if share > 0 else 0.0
-    high = float(betaincinv(share * n + 1.0, (1.0 - share) * n, 1.0 - tail)) if share < 1 else 1.0
-    return Interval(share, low, high, confidence, f"Clopper-Pearson, {n:.3g} effective atoms of {n_atoms}")
 
 
 def _shares(rows: NDArray[np.int16], names: list[str], confidence: float) -> dict[str, Interval]:

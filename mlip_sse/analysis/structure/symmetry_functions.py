@@ -179,9 +179,7 @@ def angular_functions(
         smooth,
         out,
     )
-    if smooth:
-        out *= 2.0 ** (1.0 - terms.sharpness)
-    return out.reshape(len(out), -1)
+    return (out * 2.0 ** (1.0 - terms.sharpness) if smooth else out).reshape(len(out), -1)
 
 
 def radial_names(species: Sequence[str], mu: Sequence[float] | NDArray[np.floating]) -> list[str]:
@@ -313,8 +311,7 @@ def _sum_angular(
                         pair[j] *= cosine_cutoff(across * scale)
                 for d in range(len(decays)):
                     for j in range(k):
-                        spread_j = negative_exponential(decays[d] * spread[j])
-                        powers[j] = pair[j] * spread_j
+                        powers[j] = pair[j] * negative_exponential(decays[d] * spread[j])
                     for t in range(term_starts[d], term_starts[d + 1]):
                         _add_powers(cosines[:k], powers[:k], signs[terms[t]], sharpness[terms[t]], sums[terms[t], :k])
             for earlier in range(later + 1):

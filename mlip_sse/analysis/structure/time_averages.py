@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import betaincinv, stdtrit
 
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.errors import InputError
 
-__all__ = ["TimeMean", "mean_over_time"]
+__all__ = ["TimeMean", "mean_over_time", "share_interval", "share_interval_of"]
 
 _MOST_BLOCKS = 20
 _FEWEST_BLOCKS = 5
@@ -84,6 +84,56 @@ def mean_over_time(
     low = low if lowest is None else max(low, lowest)
     high = high if highest is None else min(high, highest)
     return TimeMean(Interval(mean, low, high, confidence, method), time, verdict)
+
+
+def share_interval(belongs: NDArray[np.bool_], confidence: float = 0.95) -> Interval:
+    """Return the share of atoms that belong to something, with the interval of `share_interval_of`.
+
+    The variance is the larger of that between the atoms' own shares and that between blocks of time.
+
+    Parameters
+    ----------
+    belongs : (n_frames, n_atoms)
+    confidence
+        Of the interval.
+    """
+    n_frames, n_atoms = belongs.shape
+    variance = float(belongs.mean(axis=0).var()) / max(n_atoms - 1, 1)
+    n_blocks = min(10, n_frames // 2)
+    if n_blocks >= 5:
+        length = n_frames // n_blocks
+        blocks = belongs[: n_blocks * length].reshape(n_blocks, -1).mean(axis=1)
+        variance = max(variance, float(blocks.var(ddof=1)) / n_blocks)
+    return share_interval_of(float(belongs.mean()), variance, n_atoms, belongs.size, confidence, "atoms")
+
+
+def share_interval_of(
+    share: float, variance: float, n_independent: int, n_samples: int, confidence: float, what: str
+) -> Interval:
+    """Return Clopper and Pearson's interval of a share, for the number of independent samples that its variance means.
+
+    Parameters
+    ----------
+    share
+        From 0 to 1.
+    variance
+        Of the share.
+    n_independent
+        Number taken where the share is 0 or 1 and has no variance: whatever was watched, each counts once.
+    n_samples
+        Number that the effective one cannot exceed.
+    confidence
+        Of the interval.
+    what
+        What is counted, in the plural, for the method's text.
+    """
+    n = float(n_independent)
+    if 0.0 < share < 1.0:
+        n = min(share * (1.0 - share) / variance, float(n_samples)) if variance > 0 else n
+    tail = 0.5 * (1.0 - confidence)
+    low = float(betaincinv(share * n, (1.0 - share) * n + 1.0, tail)) if share > 0 else 0.0
+    high = float(betaincinv(share * n + 1.0, (1.0 - share) * n, 1.0 - tail)) if share < 1 else 1.0
+    return Interval(share, low, high, confidence, f"Clopper-Pearson, {n:.3g} effective {what} of {n_independent}")
 
 
 def _correlation_time(deviations: NDArray[np.float64]) -> float:

@@ -6,7 +6,8 @@ from ase.data import atomic_numbers, covalent_radii
 
 from mlip_sse.analysis.results import Quality
 from mlip_sse.analysis.structure.polyhedra import classify, default_bond_lengths, find_bonding
-from mlip_sse.analysis.structure.speciation import Speciation, share_interval
+from mlip_sse.analysis.structure.speciation import Speciation
+from mlip_sse.analysis.structure.time_averages import share_interval
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory
 
