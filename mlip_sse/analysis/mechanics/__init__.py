@@ -1,0 +1,1 @@
+"""Stiffness, expansion, and what they mean for lithium metal against an electrolyte."""
