@@ -56,6 +56,7 @@ def hop_activation(
     counts: Sequence[int] | NDArray[np.int64],
     times_fs: Sequence[float] | NDArray[np.float64],
     confidence: float = 0.95,
+    least_dispersion: float = 1.0,
 ) -> HopActivation:
     """Fit the counts of one hop class.
 
@@ -64,6 +65,10 @@ def hop_activation(
     temperatures_k : (n,) K
     counts : (n,) jumps
     times_fs : (n,) time on the sites of departure, fs
+    confidence
+        Of the intervals.
+    least_dispersion
+        Variance over mean of the counts where time blocks show it, at least 1; the deviance may show more.
 
     Raises
     ------
@@ -85,7 +90,7 @@ def hop_activation(
     top = _log_likelihood(log_nu, energy, x, n, time)
     full = float((xlogy(n, np.where(n > 0, n, 1.0)) - n).sum() - xlogy(n, time).sum())
     dof = len(n) - 2
-    dispersion = max(1.0, 2 * (full - top) / dof) if dof > 0 else 1.0
+    dispersion = max(least_dispersion, 2 * (full - top) / dof if dof > 0 else 1.0)
     drop = 0.5 * float(chdtri(1, 1 - confidence)) * dispersion
 
     def of_energy(e: float) -> float:

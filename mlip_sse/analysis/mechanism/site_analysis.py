@@ -59,6 +59,9 @@ class SiteAnalysis:
         Bottleneck rate in 1/fs along a, b and c, None where nothing leads through.
     frames_per_residence
         Shortest residence time of a class with enough exits, in frames; infinite without exits.
+    missed_hops
+        Expected fraction of hops that are lost, or taken for longer ones, because a second hop falls between the same
+        two frames: mean over the jumps of Δt/2 (1/τ_from + 1/τ_to).
     """
 
     confidence: float
@@ -80,6 +83,7 @@ class SiteAnalysis:
     critical: dict[str, Interval | None]
     unassigned: Interval
     frames_per_residence: float
+    missed_hops: float
     verdict: Verdict
 
 
@@ -172,6 +176,7 @@ class SitesAndJumps:
             default=min((r.time.value / spacing for r in residences if r.time.value), default=math.inf),
         )
         unassigned = bootstrap_ratio(assignment.unassigned, assignment.block_frames * visits.n_ions, self.confidence)
+        missed = _missed_hops(sites, jumps, residences, spacing)
         diffusion = jump_diffusion(trajectory, indices, visits, jumps, vectors, self.confidence)
         return SiteAnalysis(
             confidence=self.confidence,
@@ -193,8 +198,18 @@ class SitesAndJumps:
             critical=critical_rates(len(sites), edges, rates, self.confidence),
             unassigned=unassigned,
             frames_per_residence=shortest,
-            verdict=_judge(assignment, jumps, vectors, diffusion, shortest, trajectory),
+            missed_hops=missed,
+            verdict=_judge(assignment, jumps, vectors, diffusion, shortest, missed, trajectory),
         )
+
+
+def _missed_hops(sites: Sites, jumps: Jumps, residences: tuple[Residence, ...], spacing: float) -> float:
+    stay = np.full(len(sites.classes), np.inf)
+    for residence in residences:
+        if residence.time.value:
+            stay[sites.classes.index(residence.label)] = residence.time.value
+    leaving = 0.5 * spacing / stay[sites.class_of]
+    return float((leaving[jumps.sites_from] + leaving[jumps.sites_to]).mean()) if len(jumps) else 0.0
 
 
 def _refuse_still(trajectory: Trajectory, indices: NDArray[np.intp], mobile: tuple[str, ...]) -> None:
@@ -221,6 +236,7 @@ def _judge(
     vectors: NDArray[np.float64],
     diffusion: JumpDiffusion,
     shortest: float,
+    missed: float,
     trajectory: Trajectory,
 ) -> Verdict:
     verdict = Verdict()
@@ -246,7 +262,8 @@ def _judge(
     if shortest < FEWEST_FRAMES_PER_RESIDENCE:
         verdict = verdict.weaken(
             f"ions stay for {shortest:.1f} frames ({shortest * trajectory.frame_spacing_fs:.3g} fs) on the shortest-"
-            f"lived sites, expected at least {FEWEST_FRAMES_PER_RESIDENCE:.0f} frames: hops are missed, store more often"
+            f"lived sites, expected at least {FEWEST_FRAMES_PER_RESIDENCE:.0f} frames: about {min(missed, 1):.0%} of "
+            "the hops are missed or taken for longer ones, store frames more often"
         )
     length = float(np.sqrt((vectors**2).sum(axis=1).mean()))
     if diffusion.unexplained > 0.75 * length:
