@@ -1,4 +1,4 @@
-"""Diffusivities from the sums of a region, with intervals from leaving one group of ions out at a time.
+"""Diffusivities from the sums of a region, with intervals from leaving parts out, one at a time.
 
 An ion is followed from a frame in the region for a lag, or to the first frame outside, where that comes earlier; T is
 the time that it was followed. A random walk that is stopped at its exit has moved
@@ -57,15 +57,15 @@ def slope_window(sums: RegionSums, cage: float) -> SlopeWindow | None:
     cage
         Frames after which vibration is over.
     """
-    origins, stayed = sums.counts.sum(axis=0).T
+    origins, stayed = sums.counts.sum(axis=(0, 1)).T
     enough = stayed >= _FEWEST_SURVIVORS * np.maximum(origins, 1)
-    enough &= (sums.counts[:, :, 0] > 0).sum(axis=0) >= min(_FEWEST_GROUPS, sums.n_groups)
+    enough &= (sums.counts[..., 0].sum(axis=1) > 0).sum(axis=0) >= min(_FEWEST_GROUPS, sums.n_groups)
     last = int(np.argmin(enough)) if not enough.all() else len(origins)
     chosen = np.flatnonzero(sums.lags >= cage)
     chosen = chosen[chosen < last]
     if len(chosen) < _FEWEST_LAGS or sums.lags[chosen[-1]] < 2 * cage:
         return None
-    msd = sums.sums[:, chosen, ALONG].sum(axis=0) / origins[chosen]
+    msd = sums.sums[:, :, chosen, ALONG].sum(axis=(0, 1)) / origins[chosen]
     return SlopeWindow(chosen, origins[chosen] / sums.lags[chosen] / np.maximum(msd, 1e-300) ** 2)
 
 
@@ -83,41 +83,58 @@ def diffusion_slope(sums: RegionSums, window: SlopeWindow, direction: int) -> fl
     direction
         `ALONG` (4 D∥) or `ACROSS` (2 D⊥) the planes.
     """
-    origins = sums.counts[:, window.chosen, 0].sum(axis=0)
+    origins = sums.counts[:, :, window.chosen, 0].sum(axis=(0, 1))
     good = origins > 0
     if good.sum() < _FEWEST_LAGS:
         return math.nan
-    totals = sums.sums[:, window.chosen].sum(axis=0)[good] / origins[good, None]
+    totals = sums.sums[:, :, window.chosen].sum(axis=(0, 1))[good] / origins[good, None]
     x, y, w = totals[:, 2], totals[:, direction], window.weights[good]
     x0, y0 = np.average(x, weights=w), np.average(y, weights=w)
     return float(np.sum(w * (x - x0) * (y - y0)) / np.sum(w * (x - x0) ** 2))
 
 
 def jackknifed(
-    estimate: Callable[[int | None], float], n_groups: int, confidence: float, method: str
+    estimate: Callable[[int | None, int], float], numbers: tuple[int, int], confidence: float, method: str
 ) -> Interval | None:
     """Return an estimate of a positive number with its interval; an upper limit where it is not resolved from zero.
+
+    The error is the larger of two: between groups of ions, which sees ions that differ for good, and between blocks of
+    time, which sees ions that move together.
 
     Parameters
     ----------
     estimate
-        Of all groups (None) or without one of them.
-    n_groups
-        How many there are.
+        Of everything (None), or without one group of ions (axis 0) or block of time (axis 1).
+    numbers
+        How many groups and blocks there are.
     confidence
         Of the interval.
     method
         In words.
     """
-    value = estimate(None)
-    without = np.array([estimate(group) for group in range(n_groups)])
-    without = without[np.isfinite(without)]
-    n = len(without)
-    if not math.isfinite(value) or n < min(_FEWEST_GROUPS, n_groups):
+    value = estimate(None, 0)
+    halves = [
+        _half_width([estimate(part, axis) for part in range(number)], confidence) for axis, number in enumerate(numbers)
+    ]
+    known = [half for half in halves if half is not None]
+    if not math.isfinite(value) or halves[0] is None or not known:
         return None
-    error = math.sqrt((n - 1) / n * float(np.sum((without - without.mean()) ** 2)))
-    half = -float(stdtrit(n - 1, 0.5 * (1.0 - confidence))) * error
+    half = max(known)
+    what = (
+        f"jackknife of {numbers[0]} groups of ions"
+        if half == halves[0]
+        else f"jackknife of {numbers[1]} blocks of time"
+    )
     if value <= 0 or half > _UNRESOLVED * value:
         return Interval(None, 0.0, max(value + half, 0.0), confidence, f"{method}: not resolved from zero, upper limit")
     factor = math.exp(half / value)
-    return Interval(value, value / factor, value * factor, confidence, f"{method}; jackknife of {n} groups of ions")
+    return Interval(value, value / factor, value * factor, confidence, f"{method}; {what}")
+
+
+def _half_width(without: list[float], confidence: float) -> float | None:
+    found = np.array([value for value in without if math.isfinite(value)])
+    n = len(found)
+    if n < min(_FEWEST_GROUPS, len(without)) or n < _FEWEST_LAGS:
+        return None
+    error = math.sqrt((n - 1) / n * float(np.sum((found - found.mean()) ** 2)))
+    return -float(stdtrit(n - 1, 0.5 * (1.0 - confidence))) * error

@@ -1,7 +1,7 @@
 """What is counted on a trajectory for diffusion in regions: displacements of ions that stay, and lengths of stays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["RegionSums", "count_regions"]
 
 _MOST_GROUPS = 24
+_N_BLOCKS = 10
 _BLOCK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class RegionSums:
-    """Sums of one region, by group of ions, for intervals that leave one group out.
+    """Sums of one region, by group of ions and block of time, for intervals that leave one of either out.
 
     Parameters
     ----------
     region
         Where.
     lags : (n_lags,) frames
-    sums : (n_groups, n_lags, 3) squared displacements in the plane and along the normal, Å², and times, frames
-        Up to the lag, or to the first frame outside where that is earlier.
-    counts : (n_groups, n_lags, 2) origins, and those of them whose ion has not left
-    ended, open_ended : (n_groups, n_slabs, n_frames + 1)
+    sums : (n_groups, n_blocks, n_lags, 3)
+        Squared displacements in the plane and along the normal in Å², and times in frames: up
+        to the lag, or to the first frame outside where that is earlier.
+    counts : (n_groups, n_blocks, n_lags, 2) origins, and those of them whose ion has not left
+    ended, open_ended : (n_frames + 1,)
         Stays by length, see `mlip_sse.analysis.mechanism.slabs.survivors`.
     """
 
@@ -54,17 +56,14 @@ class RegionSums:
 
     def frames_inside(self) -> int:
         """Return the ions times frames spent inside."""
-        stays = (self.ended + self.open_ended).sum(axis=(0, 1))
-        return int(stays @ np.arange(self.n_frames + 1))
+        return int((self.ended + self.open_ended) @ np.arange(self.n_frames + 1))
 
-    def without(self, group: int | None) -> "RegionSums":
-        """Return the sums without one group of ions; all of them for None."""
-        if group is None:
+    def without(self, part: int | None, axis: int) -> "RegionSums":
+        """Return the sums without one group of ions (axis 0) or block of time (axis 1); all of them for None."""
+        if part is None:
             return self
-        kept = np.arange(self.n_groups) != group
-        return RegionSums(
-            self.region, self.lags, self.sums[kept], self.counts[kept], self.ended[kept], self.open_ended[kept]
-        )
+        kept = np.flatnonzero(np.arange(self.sums.shape[axis]) != part)
+        return replace(self, sums=self.sums.take(kept, axis), counts=self.counts.take(kept, axis))
 
 
 def count_regions(
@@ -93,15 +92,15 @@ def count_regions(
     n_frames = trajectory.n_frames
     sums = []
     for region in regions:
-        stays = (n_groups, len(region.slabs), n_frames + 1)
+        parts = (n_groups, min(_N_BLOCKS, n_frames), len(lags))
         sums.append(
             RegionSums(
                 region,
                 lags,
-                np.zeros((n_groups, len(lags), 3)),
-                np.zeros((n_groups, len(lags), 2), dtype=np.int64),
-                np.zeros(stays, dtype=np.int64),
-                np.zeros(stays, dtype=np.int64),
+                np.zeros((*parts, 3)),
+                np.zeros((*parts, 2), dtype=np.int64),
+                np.zeros(n_frames + 1, dtype=np.int64),
+                np.zeros(n_frames + 1, dtype=np.int64),
             )
         )
     step = max(1, _BLOCK_BYTES // (24 * n_frames))
@@ -113,6 +112,6 @@ def count_regions(
         paths = np.ascontiguousarray(np.einsum("kd,ndt->nkt", directions, block, optimize=True))
         for part in sums:
             centres, halves = part.region.centres, part.region.half_widths
-            add_runs(along, groups, centres, halves, part.ended, part.open_ended)
+            add_runs(along, centres, halves, part.ended, part.open_ended)
             add_displacements(along, paths, groups, centres, halves, lags, part.sums, part.counts)
     return sums

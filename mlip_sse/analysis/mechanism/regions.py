@@ -163,10 +163,10 @@ class Regions:
 
     def _region(self, sums: RegionSums, height: float, spacing_fs: float, cage: float) -> RegionDiffusion:
         region = sums.region
-        origins = sums.counts[:, :, 0].sum(axis=0)
+        origins = sums.counts[..., 0].sum(axis=(0, 1))
         means = np.full((len(origins), 3), math.nan)
-        np.divide(sums.sums.sum(axis=0), origins[:, None], out=means, where=origins[:, None] > 0)
-        leaving, at_risk = survivors(sums.ended.sum(axis=(0, 1)), sums.open_ended.sum(axis=(0, 1)))
+        np.divide(sums.sums.sum(axis=(0, 1)), origins[:, None], out=means, where=origins[:, None] > 0)
+        leaving, at_risk = survivors(sums.ended, sums.open_ended)
         survival = np.concatenate([[1.0], np.cumprod(1.0 - leaving / np.maximum(at_risk, 1))])
         gone = np.flatnonzero(survival < 1 / math.e)
         base = RegionDiffusion(
@@ -184,7 +184,7 @@ class Regions:
             survival=survival[: int(sums.lags[-1]) + 1],
             verdict=Verdict(),
         )
-        n_visitors = int((sums.counts[:, 0, 0] > 0).sum())
+        n_visitors = int((sums.counts[:, :, 0, 0].sum(axis=1) > 0).sum())
         if base.n_ions < _FEWEST_INSIDE or n_visitors < _FEWEST_IONS:
             return _refused(
                 base,
@@ -216,8 +216,8 @@ class Regions:
     def _slope(self, sums: RegionSums, window: SlopeWindow, direction: int, name: str) -> Interval | None:
         method = f"squared displacement {name} the planes of ions followed to their exit"
         return jackknifed(
-            lambda group: diffusion_slope(sums.without(group), window, direction),
-            sums.n_groups,
+            lambda part, axis: diffusion_slope(sums.without(part, axis), window, direction),
+            (sums.sums.shape[0], sums.sums.shape[1]),
             self.confidence,
             method,
         )
@@ -227,12 +227,12 @@ class Regions:
         if one is None or other is None:
             return None
 
-        def ratio(group: int | None) -> float:
-            below = diffusion_slope(second.without(group), other, ALONG)
-            return diffusion_slope(first.without(group), one, ALONG) / below if below > 0 else math.nan
+        def ratio(part: int | None, axis: int) -> float:
+            below = diffusion_slope(second.without(part, axis), other, ALONG)
+            return diffusion_slope(first.without(part, axis), one, ALONG) / below if below > 0 else math.nan
 
         method = f"D∥ of {first.region.name} over that of {second.region.name}"
-        return jackknifed(ratio, first.n_groups, self.confidence, method)
+        return jackknifed(ratio, (first.sums.shape[0], first.sums.shape[1]), self.confidence, method)
 
 
 def intact_reference(trajectory: "Trajectory", region: Region, axis: int, mobile: tuple[str, ...]) -> "Trajectory":

@@ -118,13 +118,13 @@ def survivors(ended: NDArray[np.int64], open_ended: NDArray[np.int64]) -> tuple[
 
     Parameters
     ----------
-    ended : (..., n_frames + 1) stays by length in frames, left before the end of the trajectory
-    open_ended : (..., n_frames + 1) stays by length, cut off by it
+    ended : (n_frames + 1,) stays by length in frames, left before the end of the trajectory
+    open_ended : (n_frames + 1,) stays by length, cut off by it
 
     Returns
     -------
-    leaving : (..., n_frames) at lags 1, 2, …
-    at_risk : (..., n_frames) still there one lag before, and seen until this one
+    leaving : (n_frames,) at lags 1, 2, …
+    at_risk : (n_frames,) still there one lag before, and seen until this one
     """
 
     def at_least(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -139,24 +139,24 @@ def survivors(ended: NDArray[np.int64], open_ended: NDArray[np.int64]) -> tuple[
 
 
 @nb.njit(cache=True)
-def add_runs(fractions: Any, groups: Any, centres: Any, half_widths: Any, ended: Any, open_ended: Any) -> None:
+def add_runs(fractions: Any, centres: Any, half_widths: Any, ended: Any, open_ended: Any) -> None:
     """Count stays by length.
 
-    fractions : (n_ions, n_frames) along the axis; groups : (n_ions,); centres, half_widths : (n_slabs,)
-    ended, open_ended : (n_groups, n_slabs, n_frames + 1), added to
+    fractions : (n_ions, n_frames) along the axis; centres, half_widths : (n_slabs,)
+    ended, open_ended : (n_frames + 1,), added to
     """
     n_frames = fractions.shape[1]
     for i in range(fractions.shape[0]):
-        group, label, length = groups[i], -1, 0
+        label, length = -1, 0
         for t in range(n_frames):
             now = _slab(fractions[i, t], centres, half_widths)
             if now != label:
                 if label >= 0:
-                    ended[group, label, length] += 1
+                    ended[length] += 1
                 label, length = now, 0
             length += 1
         if label >= 0:
-            open_ended[group, label, length] += 1
+            open_ended[length] += 1
 
 
 @nb.njit(cache=True)
@@ -166,10 +166,10 @@ def add_displacements(
     """Add squared displacements over a lag, or up to the first frame outside of the slab where that comes earlier.
 
     fractions : (n_ions, n_frames); paths : (n_ions, 3, n_frames) Å, two coordinates in the plane and the normal one
-    sums : (n_groups, n_lags, 3) Å² in the plane, Å² along the normal, frames; counts : (n_groups, n_lags, 2) origins,
-    and those of them that have not left; both added to
+    sums : (n_groups, n_blocks, n_lags, 3) Å² in the plane, Å² along the normal, frames
+    counts : (n_groups, n_blocks, n_lags, 2) origins, and those of them that have not left; both added to
     """
-    n_frames = fractions.shape[1]
+    n_frames, n_blocks = fractions.shape[1], sums.shape[1]
     for i in range(fractions.shape[0]):
         path, start = paths[i], 0
         label = _slab(fractions[i, 0], centres, half_widths)
@@ -178,25 +178,28 @@ def add_displacements(
             if now == label:
                 continue
             if label >= 0:
-                for j in range(lags.size):
-                    _add_stay(path, start, t, lags[j], n_frames, sums[groups[i], j], counts[groups[i], j])
+                for block in range(start * n_blocks // n_frames, (t - 1) * n_blocks // n_frames + 1):
+                    first = max(start, -(-block * n_frames // n_blocks))
+                    last = min(t, -(-(block + 1) * n_frames // n_blocks))
+                    for j in range(lags.size):
+                        _add_stay(path, first, last, t, lags[j], sums[groups[i], block, j], counts[groups[i], block, j])
             label, start = now, t
 
 
 @nb.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
-def _add_stay(path: Any, start: int, stop: int, lag: int, n_frames: int, sums: Any, counts: Any) -> None:
-    """Take every frame from start to before stop, at which the ion is outside, as an origin."""
+def _add_stay(path: Any, first: int, last: int, stop: int, lag: int, sums: Any, counts: Any) -> None:
+    """Take every frame from first to before last as an origin; at stop the ion is outside, or the trajectory ends."""
     plane = normal = 0.0
-    n_stay = max(0, stop - lag - start)
+    n_stay = max(0, min(last, stop - lag) - first)
     if n_stay > 0:
-        early, late = path[:, start : start + n_stay], path[:, start + lag : stop]
+        early, late = path[:, first : first + n_stay], path[:, first + lag : first + lag + n_stay]
         for k in range(n_stay):
             dx, dy, dz = late[0, k] - early[0, k], late[1, k] - early[1, k], late[2, k] - early[2, k]
             plane += dx * dx + dy * dy
             normal += dz * dz
-    first, last = start + n_stay, min(stop, n_frames - lag)
+    begin, end = first + n_stay, min(last, path.shape[1] - lag)
     frames = n_stay * lag
-    for k in range(first, last):
+    for k in range(begin, end):
         dx, dy, dz = path[0, stop] - path[0, k], path[1, stop] - path[1, k], path[2, stop] - path[2, k]
         plane += dx * dx + dy * dy
         normal += dz * dz
@@ -204,7 +207,7 @@ def _add_stay(path: Any, start: int, stop: int, lag: int, n_frames: int, sums: A
     sums[0] += plane
     sums[1] += normal
     sums[2] += frames
-    counts[0] += n_stay + max(0, last - first)
+    counts[0] += n_stay + max(0, end - begin)
     counts[1] += n_stay
 
 
