@@ -35,22 +35,28 @@ def bond_harmonics(
     """
     n_atoms = len(offsets) - 1
     found = np.zeros((n_atoms, l_max + 1, l_max + 1), np.complex128)
-    longest = np.diff(offsets).max() if n_atoms else 0
+    longest = 0
+    for i in range(n_atoms):
+        longest = max(longest, offsets[i + 1] - offsets[i])
     x, y, z, share = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
     real, imaginary = np.empty(longest), np.empty(longest)
-    two_below, below, here = np.empty(longest), np.empty(longest), np.empty(longest)
+    below, here = np.empty(longest), np.empty(longest)
     for i in range(n_atoms):
         first, n = offsets[i], offsets[i + 1] - offsets[i]
-        total = weights[first : first + n].sum()
+        total = 0.0
+        for j in range(n):
+            total += weights[first + j]
         if not total > 0.0:
-            found[i] = np.nan
+            for degree in range(l_max + 1):
+                for m in range(degree + 1):
+                    found[i, degree, m] = np.nan
             continue
         for j in range(n):
             a, b, c = vectors[first + j, 0], vectors[first + j, 1], vectors[first + j, 2]
             length = 1.0 / np.sqrt(a * a + b * b + c * c)
             x[j], y[j], z[j], share[j] = a * length, b * length, c * length, weights[first + j] / total
+            real[j], imaginary[j] = share[j], 0.0
         diagonal = np.sqrt(0.25 / np.pi)
-        real[:n], imaginary[:n] = share[:n], 0.0
         for m in range(l_max + 1):
             if m:
                 diagonal *= -np.sqrt((2.0 * m + 1.0) / (2.0 * m))
@@ -58,19 +64,18 @@ def bond_harmonics(
                     old = real[j]
                     real[j] = old * x[j] - imaginary[j] * y[j]
                     imaginary[j] = old * y[j] + imaginary[j] * x[j]
-            here[:n] = diagonal
+            for j in range(n):
+                below[j], here[j] = 0.0, diagonal
             for degree in range(m, l_max + 1):
                 if degree > m:
                     square = 1.0 * degree * degree
                     scale = np.sqrt((4.0 * square - 1.0) / (square - m * m))
-                    last = 0.0
-                    if degree > m + 1:
-                        minus = (degree - 1.0) ** 2
-                        last = np.sqrt((minus - m * m) / (4.0 * minus - 1.0))
+                    minus = (degree - 1.0) * (degree - 1.0)
+                    last = np.sqrt((minus - m * m) / (4.0 * minus - 1.0))  # 0 for l = m + 1
                     for j in range(n):
-                        two_below[j] = below[j] if degree > m + 1 else 0.0
+                        higher = scale * (z[j] * here[j] - last * below[j])
                         below[j] = here[j]
-                        here[j] = scale * (z[j] * below[j] - last * two_below[j])
+                        here[j] = higher
                 real_sum, imaginary_sum = 0.0, 0.0
                 for j in range(n):
                     real_sum += here[j] * real[j]

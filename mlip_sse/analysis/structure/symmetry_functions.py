@@ -208,11 +208,20 @@ def _checked_kinds(kinds: NDArray[np.integer], n_atoms: int, n_kinds: int | None
 
 
 @njit(cache=True)
+def _most(offsets: NDArray[np.int64]) -> int:
+    longest = 0
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    return longest
+
+
+@njit(cache=True)
 def _by_kind(
     indices: NDArray[np.int64], kinds: NDArray[np.int64], starts: NDArray[np.int64], order: NDArray[np.int64]
 ) -> None:
     # counting sort of one atom's neighbours: starts (n_kinds + 1,), order (n,) are filled
-    starts[:] = 0
+    for kind in range(len(starts)):
+        starts[kind] = 0
     for j in range(len(indices)):
         starts[kinds[indices[j]] + 1] += 1
     for kind in range(len(starts) - 1):
@@ -238,7 +247,7 @@ def _sum_radial(
     smooth: bool,
     out: NDArray[np.float64],
 ) -> None:
-    longest = np.diff(offsets).max() if len(offsets) > 1 else 0
+    longest = _most(offsets)
     order, starts = np.empty(longest, np.int64), np.empty(out.shape[1] + 1, np.int64)
     away, weights, gauss = np.empty(longest), np.ones(longest), np.empty(longest)
     scale = 1.0 / (cutoff * cutoff)
@@ -280,12 +289,12 @@ def _sum_angular(
 ) -> None:
     # terms of one decay lie together: terms[term_starts[d] : term_starts[d + 1]]
     n_terms, n_kinds = len(signs), int((np.sqrt(8.0 * out.shape[1] + 1.0) - 1.0) / 2.0 + 0.5)
-    longest = np.diff(offsets).max() if len(offsets) > 1 else 0
+    longest = _most(offsets)
     order, starts = np.empty(longest, np.int64), np.empty(n_kinds + 1, np.int64)
     unit, away, weights = np.empty((3, longest)), np.empty(longest), np.ones(longest)
     cosines, spread, pair, powers = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
     scale = 1.0 / (cutoff * cutoff)
-    sums = np.zeros((n_terms, longest))
+    sums = np.empty((n_terms, longest))
     for centre in range(len(offsets) - 1):
         first, n = offsets[centre], offsets[centre + 1] - offsets[centre]
         _by_kind(indices[first : first + n], kinds, starts, order)
@@ -297,7 +306,9 @@ def _sum_angular(
             if smooth:
                 weights[j] = cosine_cutoff(squared * scale)
         for later in range(n_kinds):
-            sums[:, :n] = 0.0
+            for t in range(n_terms):
+                for j in range(n):
+                    sums[t, j] = 0.0
             for k in range(starts[later], starts[later + 1]):
                 x, y, z, far = unit[0, k], unit[1, k], unit[2, k], away[k]
                 for j in range(k):
