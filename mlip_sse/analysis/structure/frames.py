@@ -8,9 +8,12 @@ s(t) = r(0) H(0)⁻¹ + Σ_{τ ≤ t} [r(τ) - r(τ - 1)] H(τ)⁻¹,
 which undoes that sum exactly. The first frame must be the one at which unwrapping began.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +22,12 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["fractional_frames", "structure_frames"]
+__all__ = ["fractional_frames", "map_in_threads", "structure_frames"]
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+_ITEMS_A_THREAD = 8
 
 
 def fractional_frames(
@@ -71,3 +79,18 @@ def structure_frames(
     """Yield the positions, (n_atoms, 3) Å, in the cell of their own frame, and that cell; see `fractional_frames`."""
     for fractions, cell in fractional_frames(trajectory, step):
         yield fractions @ cell, cell
+
+
+def map_in_threads(function: Callable[[Item], Value], items: Iterable[Item]) -> Iterator[Value]:
+    """Yield the function of each item in their order, on as many threads as numba may use.
+
+    For functions that spend their time in kernels compiled with ``nogil``. Only a few items are held at a time.
+    """
+    n_threads = numba.get_num_threads()
+    if n_threads == 1:
+        yield from map(function, items)
+        return
+    waiting = iter(items)
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="frames") as pool:
+        while batch := list(islice(waiting, _ITEMS_A_THREAD * n_threads)):
+            yield from pool.map(function, batch)

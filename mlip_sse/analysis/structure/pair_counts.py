@@ -6,23 +6,20 @@ filled in turn, so that one increment does not wait for the one before it.
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import islice
 
-import numba
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.structure.cells import box_rows, choose_boxes, sort_into_boxes
+from mlip_sse.analysis.structure.frames import map_in_threads
 
 __all__ = ["count_pairs", "count_pairs_of_frames"]
 
 _ATOMS_IN_A_BOX = 9.0
 """Measured: rows of boxes long enough for vector instructions, few pairs beyond the cutoff."""
 
-_FRAMES_A_THREAD = 8
 _WAYS = 4
 
 
@@ -76,18 +73,11 @@ def count_pairs_of_frames(
 
     The numbers are whole, so that they do not depend on the number of threads. See `count_pairs`.
     """
-    n_threads = numba.get_num_threads()
 
     def count(frame: tuple[NDArray[np.floating], NDArray[np.float64]]) -> NDArray[np.int64]:
         return count_pairs(frame[0], frame[1], kinds, n_kinds, r_max, n_bins)
 
-    if n_threads == 1:
-        yield from map(count, frames)
-        return
-    waiting = iter(frames)
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="pairs") as pool:
-        while batch := list(islice(waiting, _FRAMES_A_THREAD * n_threads)):
-            yield from pool.map(count, batch)
+    return map_in_threads(count, frames)
 
 
 @lru_cache(maxsize=16)
