@@ -1,0 +1,28 @@
+"""Reactions at interfaces: phases with energies of one state, convex hulls, voltage windows, pseudo-binaries, tables.
+
+>>> from mlip_sse.analysis.reactions import ConvexHull, react, read_phases
+>>> hull = ConvexHull(read_phases("entries.json"))  # doctest: +SKIP
+>>> react(hull, "Li3PO4", "LiFePO4").reaction_energy_ev_atom.value  # doctest: +SKIP
+0.0
+"""
+
+from mlip_sse.analysis.reactions.entries import read_phases, write_entries
+from mlip_sse.analysis.reactions.hull import ConvexHull
+from mlip_sse.analysis.reactions.interfaces import InterfaceReaction, Kink, react, reservoir_of
+from mlip_sse.analysis.reactions.phases import EnergyState, Phase, PhaseSet, Scheme, formula_of, read_formula
+
+__all__ = [
+    "ConvexHull",
+    "EnergyState",
+    "InterfaceReaction",
+    "Kink",
+    "Phase",
+    "PhaseSet",
+    "Scheme",
+    "formula_of",
+    "react",
+    "read_formula",
+    "read_phases",
+    "reservoir_of",
+    "write_entries",
+]
