@@ -27,11 +27,10 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from mlip_sse.analysis.structure.exponentials import cosine_cutoff, negative_exponential
 from mlip_sse.analysis.structure.neighbours import Neighbours, neighbour_list
+from mlip_sse.analysis.structure.symmetry_sums import sum_angular, sum_radial
 from mlip_sse.errors import InputError
 
 __all__ = ["AngularTerms", "angular_functions", "angular_names", "radial_functions", "radial_names"]
@@ -125,9 +124,7 @@ def radial_functions(
         neighbours = neighbour_list(positions, cell, cutoff, centres)
     out = np.zeros((len(neighbours.offsets) - 1, n_kinds, len(mu)))
     steepness = 1.0 / (np.sqrt(2.0) * widths)
-    _sum_radial(
-        neighbours.offsets, neighbours.indices, neighbours.distances, labels, mu, steepness, cutoff, smooth, out
-    )
+    sum_radial(neighbours.offsets, neighbours.indices, neighbours.distances, labels, mu, steepness, cutoff, smooth, out)
     return out.reshape(len(out), -1)
 
 
@@ -165,7 +162,7 @@ def angular_functions(
     order = np.argsort(which, kind="stable")
     starts = np.searchsorted(which[order], np.arange(len(decays) + 1))
     out = np.zeros((len(neighbours.offsets) - 1, n_kinds * (n_kinds + 1) // 2, len(terms)))
-    _sum_angular(
+    sum_angular(
         neighbours.offsets,
         neighbours.indices,
         neighbours.vectors,
@@ -205,156 +202,3 @@ def _checked_kinds(kinds: NDArray[np.integer], n_atoms: int, n_kinds: int | None
     if low < 0 or high >= count:
         raise InputError(f"kinds run from {low} to {high}, expected 0 to {count - 1}")
     return labels, count
-
-
-@njit(cache=True)
-def _most(offsets: NDArray[np.int64]) -> int:
-    longest = 0
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
-    return longest
-
-
-@njit(cache=True)
-def _by_kind(
-    indices: NDArray[np.int64], kinds: NDArray[np.int64], starts: NDArray[np.int64], order: NDArray[np.int64]
-) -> None:
-    # counting sort of one atom's neighbours: starts (n_kinds + 1,), order (n,) are filled
-    for kind in range(len(starts)):
-        starts[kind] = 0
-    for j in range(len(indices)):
-        starts[kinds[indices[j]] + 1] += 1
-    for kind in range(len(starts) - 1):
-        starts[kind + 1] += starts[kind]
-    for j in range(len(indices)):
-        kind = kinds[indices[j]]
-        order[starts[kind]] = j
-        starts[kind] += 1
-    for kind in range(len(starts) - 1, 0, -1):
-        starts[kind] = starts[kind - 1]
-    starts[0] = 0
-
-
-@njit(cache=True, fastmath=True)
-def _sum_radial(
-    offsets: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    distances: NDArray[np.float64],
-    kinds: NDArray[np.int64],
-    mu: NDArray[np.float64],
-    steepness: NDArray[np.float64],
-    cutoff: float,
-    smooth: bool,
-    out: NDArray[np.float64],
-) -> None:
-    longest = _most(offsets)
-    order, starts = np.empty(longest, np.int64), np.empty(out.shape[1] + 1, np.int64)
-    away, weights, gauss = np.empty(longest), np.ones(longest), np.empty(longest)
-    scale = 1.0 / (cutoff * cutoff)
-    for centre in range(len(offsets) - 1):
-        first, n = offsets[centre], offsets[centre + 1] - offsets[centre]
-        _by_kind(indices[first : first + n], kinds, starts, order)
-        for j in range(n):
-            away[j] = distances[first + order[j]]
-        if smooth:
-            for j in range(n):
-                weights[j] = cosine_cutoff(away[j] * away[j] * scale)
-        for k in range(len(mu)):
-            middle, inverse = mu[k], steepness[k]
-            for j in range(n):
-                x = (away[j] - middle) * inverse
-                gauss[j] = weights[j] * negative_exponential(x * x)
-            for kind in range(out.shape[1]):
-                part = gauss[starts[kind] : starts[kind + 1]]
-                total = 0.0
-                for j in range(len(part)):
-                    total += part[j]
-                out[centre, kind, k] = total
-
-
-@njit(cache=True, fastmath=True)
-def _sum_angular(
-    offsets: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    vectors: NDArray[np.float64],
-    kinds: NDArray[np.int64],
-    decays: NDArray[np.float64],
-    term_starts: NDArray[np.int64],
-    terms: NDArray[np.int64],
-    signs: NDArray[np.float64],
-    sharpness: NDArray[np.float64],
-    cutoff: float,
-    smooth: bool,
-    out: NDArray[np.float64],
-) -> None:
-    # terms of one decay lie together: terms[term_starts[d] : term_starts[d + 1]]
-    n_terms, n_kinds = len(signs), int((np.sqrt(8.0 * out.shape[1] + 1.0) - 1.0) / 2.0 + 0.5)
-    longest = _most(offsets)
-    order, starts = np.empty(longest, np.int64), np.empty(n_kinds + 1, np.int64)
-    unit, away, weights = np.empty((3, longest)), np.empty(longest), np.ones(longest)
-    cosines, spread, pair, powers = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
-    scale = 1.0 / (cutoff * cutoff)
-    sums = np.empty((n_terms, longest))
-    for centre in range(len(offsets) - 1):
-        first, n = offsets[centre], offsets[centre + 1] - offsets[centre]
-        _by_kind(indices[first : first + n], kinds, starts, order)
-        for j in range(n):
-            x, y, z = vectors[first + order[j], 0], vectors[first + order[j], 1], vectors[first + order[j], 2]
-            squared = x * x + y * y + z * z
-            away[j] = np.sqrt(squared)
-            unit[0, j], unit[1, j], unit[2, j] = x / away[j], y / away[j], z / away[j]
-            if smooth:
-                weights[j] = cosine_cutoff(squared * scale)
-        for later in range(n_kinds):
-            for t in range(n_terms):
-                for j in range(n):
-                    sums[t, j] = 0.0
-            for k in range(starts[later], starts[later + 1]):
-                x, y, z, far = unit[0, k], unit[1, k], unit[2, k], away[k]
-                for j in range(k):
-                    c = unit[0, j] * x + unit[1, j] * y + unit[2, j] * z
-                    around = away[j] * away[j] + far * far
-                    across = around - 2.0 * away[j] * far * c
-                    cosines[j] = c
-                    spread[j] = around + across
-                    pair[j] = weights[j] * weights[k]
-                    if smooth:
-                        pair[j] *= cosine_cutoff(across * scale)
-                for d in range(len(decays)):
-                    for j in range(k):
-                        powers[j] = pair[j] * negative_exponential(decays[d] * spread[j])
-                    for t in range(term_starts[d], term_starts[d + 1]):
-                        _add_powers(cosines[:k], powers[:k], signs[terms[t]], sharpness[terms[t]], sums[terms[t], :k])
-            for earlier in range(later + 1):
-                place = earlier * n_kinds - earlier * (earlier - 1) // 2 + later - earlier
-                for t in range(n_terms):
-                    total = 0.0
-                    for j in range(starts[earlier], starts[earlier + 1]):
-                        total += sums[t, j]
-                    out[centre, place, t] = total
-
-
-@njit(cache=True, fastmath=True)
-def _add_powers(
-    cosines: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    sign: float,
-    power: float,
-    sums: NDArray[np.float64],
-) -> None:
-    # sums += weights (1 + sign cosines)^power; the common powers without a call of pow
-    n = len(cosines)
-    if power == 1.0:
-        for j in range(n):
-            sums[j] += weights[j] * (1.0 + sign * cosines[j])
-    elif power == 2.0:
-        for j in range(n):
-            base = 1.0 + sign * cosines[j]
-            sums[j] += weights[j] * base * base
-    elif power == 4.0:
-        for j in range(n):
-            base = 1.0 + sign * cosines[j]
-            sums[j] += weights[j] * (base * base) * (base * base)
-    else:
-        for j in range(n):
-            sums[j] += weights[j] * max(1.0 + sign * cosines[j], 0.0) ** power
