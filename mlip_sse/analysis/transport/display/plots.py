@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlip_sse.analysis.transport.temperature.activation import ArrheniusResult
     from mlip_sse.analysis.transport.transport_result import TransportResult
 
-__all__ = ["COLOURS", "SAVE_SETTINGS", "plot_arrhenius", "plot_transport"]
+__all__ = ["COLOURS", "SAVE_SETTINGS", "new_figure", "plot_arrhenius", "plot_transport", "styled", "write_quality"]
 
 Parameters = ParamSpec("Parameters")
 
@@ -59,7 +59,7 @@ _SHOWN_FACTOR = 300.0
 _TICKS_K = (200, 250, 300, 350, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 3000)
 
 
-def _styled(draw: Callable[Parameters, "Figure"]) -> Callable[Parameters, "Figure"]:
+def styled(draw: Callable[Parameters, "Figure"]) -> Callable[Parameters, "Figure"]:
     """Draw in our style, whatever the user's matplotlibrc says."""
 
     @wraps(draw)
@@ -74,7 +74,7 @@ def _styled(draw: Callable[Parameters, "Figure"]) -> Callable[Parameters, "Figur
     return drawn
 
 
-@_styled
+@styled
 def plot_transport(result: "TransportResult") -> "Figure":
     """Draw the mean squared displacements of ions and charge with their fits, and below them exponent and α₂.
 
@@ -86,7 +86,7 @@ def plot_transport(result: "TransportResult") -> "Figure":
     from mlip_sse.analysis.transport.display.msd_curves import msd_curves
 
     curves = msd_curves(result)
-    figure, (upper, lower) = _figure((5.2, 5.4), 2, 1, {"height_ratios": (2.6, 1.0)}, sharex=True)
+    figure, (upper, lower) = new_figure((5.2, 5.4), 2, 1, {"height_ratios": (2.6, 1.0)}, sharex=True)
     colours = [COLOURS[k % len(COLOURS)] for k in range(len(curves) - 1)] + [CHARGE_COLOUR]
     labels = [
         f"{part.name}:  {_stated('D*', part.diffusion.interval(result.confidence))} cm²/s" for part in result.species
@@ -101,12 +101,12 @@ def plot_transport(result: "TransportResult") -> "Figure":
     _leave_room_above(upper, curves)
     kelvin = "temperature not known" if result.temperature_k is None else f"{result.temperature_k:g} K"
     upper.set_title(f"{kelvin}, {result.duration_fs / 1000:g} ps", loc="left")
-    _write_quality(upper, result.verdict)
+    write_quality(upper, result.verdict)
     _draw_exponents(lower, curves, colours)
     return figure
 
 
-@_styled
+@styled
 def plot_arrhenius(result: "ArrheniusResult", limits: Sequence[tuple[float, float]] = ()) -> "Figure":
     """Draw ln D, and ln σT where there are conductivities, against 1/T with the line, its band and 300 K.
 
@@ -118,7 +118,7 @@ def plot_arrhenius(result: "ArrheniusResult", limits: Sequence[tuple[float, floa
         Temperatures in K and upper limits of D in cm²/s of runs in which nothing diffused.
     """
     fits = [fit for fit in (result.diffusivity, result.conductivity) if fit is not None]
-    figure, panels = _figure((4.4 * len(fits), 4.2), 1, len(fits), {})
+    figure, panels = new_figure((4.4 * len(fits), 4.2), 1, len(fits), {})
     for panel, fit, colour in zip(np.atleast_1d(panels), fits, (COLOURS[0], CHARGE_COLOUR), strict=False):
         _draw_arrhenius(panel, fit, colour, limits if fit.quantity is Quantity.DIFFUSIVITY else ())
     return figure
@@ -128,9 +128,10 @@ def _stated(name: str, interval: Interval) -> str:
     return f"{name} {interval_text(interval)}" if interval.value is None else f"{name} = {interval_text(interval)}"
 
 
-def _figure(
+def new_figure(
     size: tuple[float, float], rows: int, columns: int, ratios: dict[str, Any], sharex: bool = False
 ) -> "tuple[Figure, Any]":
+    """Return a figure of ``size`` in inches with its axes; ``ratios`` are matplotlib's of the grid."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -165,7 +166,8 @@ def _leave_room_above(axes: "Axes", curves: "Sequence[MsdCurve]") -> None:
         axes.set_ylim(10 ** (low - 0.06 * span), 10 ** (high + (0.12 + 0.09 * len(curves)) * span))
 
 
-def _write_quality(axes: "Axes", verdict: Verdict) -> None:
+def write_quality(axes: "Axes", verdict: Verdict) -> None:
+    """Write the quality of a result above the upper right corner."""
     colours = {Quality.PASS: "#2E7D32", Quality.WEAK: "#B26A00", Quality.REFUSED: "#B71C1C"}
     axes.set_title(str(verdict.quality), loc="right", color=colours[verdict.quality])
 
