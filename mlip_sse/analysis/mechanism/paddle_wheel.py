@@ -119,6 +119,13 @@ class PaddleWheel:
         rates = self._rates(trajectory, rotation.quaternions[whole], centres, ions)
         return PaddleWheelResult(coupled, rates, hops, self._verdict(coupled, hops, trajectory, margin))
 
+    def attempt(self, trajectory: "Trajectory", rotation: "RotationResult") -> "PaddleWheelResult | str":
+        """Return the result, or in words why there is none."""
+        try:
+            return self.run(trajectory, rotation)
+        except InputError as error:
+            return str(error)
+
     def _frames(self, time_ps: float, spacing_fs: float) -> int:
         return max(1, round(1000.0 * time_ps / spacing_fs))
 
