@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.structure.cells import cell_widths, require_cell
-from mlip_sse.analysis.structure.frames import fractional_frames
+from mlip_sse.analysis.structure.frames import consistent_cells, fractional_frames
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def ion_density(
         raise InputError(
             f"found resolution {resolution_a!r} and smoothing {smoothing_a!r} Å, expected positive numbers"
         )
-    mean_cell = require_cell(trajectory.mean_cell)
+    mean_cell = require_cell(consistent_cells(trajectory.cells).mean(axis=0))
     parts = np.asarray(repeats, dtype=np.int64)
     if parts.shape != (3,) or (parts < 1).any():
         raise InputError(f"found repeats {list(repeats)}, expected three whole numbers of at least 1")

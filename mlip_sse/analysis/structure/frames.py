@@ -5,7 +5,8 @@ enter. As a structure such a frame does not fit its own cell; its fractional coo
 
 s(t) = r(0) H(0)⁻¹ + Σ_{τ ≤ t} [r(τ) - r(τ - 1)] H(τ)⁻¹,
 
-which undoes that sum exactly. The first frame must be the one at which unwrapping began.
+which undoes that sum exactly. The first frame must be the one at which unwrapping began. Where a file chooses other
+vectors of the same lattice on the way, those of the first frame are kept.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +23,22 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["fractional_frames", "map_in_threads", "structure_frames"]
+__all__ = ["consistent_cells", "fractional_frames", "map_in_threads", "structure_frames"]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _ITEMS_A_THREAD = 8
+
+
+def consistent_cells(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cells, (n_frames, 3, 3) Å, in the first frame's choice of lattice vectors."""
+    own = np.ascontiguousarray(cells, dtype=np.float64)
+    if (own == own[0]).all():
+        return own
+    choices = np.rint(own @ np.linalg.inv(own[0]))
+    same: NDArray[np.float64] = own if (choices == np.eye(3)).all() else np.linalg.inv(choices) @ own
+    return same
 
 
 def fractional_frames(
@@ -52,7 +63,7 @@ def fractional_frames(
     if step < 1:
         raise InputError(f"found a step of {step} frames, expected at least 1")
     chosen = slice(None) if atoms is None else np.asarray(atoms)
-    cells = np.ascontiguousarray(trajectory.cells, dtype=np.float64)
+    cells = consistent_cells(trajectory.cells)
     drift = trajectory.drift
     rigid = bool((cells == cells[0]).all())
     inverses = np.linalg.inv(cells[:1] if rigid else cells)
@@ -61,13 +72,7 @@ def fractional_frames(
         here = np.asarray(trajectory.positions[t, chosen], dtype=np.float64)
         if drift is not None:
             here = here - drift[t]
-        if rigid or t == 0:
-            fractions = here @ inverses[0]
-        else:
-            change = np.rint(cells[t] @ inverses[t - 1])  # other vectors of the same lattice
-            if not np.array_equal(change, np.eye(3)):
-                fractions = fractions @ np.linalg.inv(change)
-            fractions = fractions + (here - before) @ inverses[t]
+        fractions = here @ inverses[0] if rigid or t == 0 else fractions + (here - before) @ inverses[t]
         before = here
         if t % step == 0:
             yield fractions, cells[t]

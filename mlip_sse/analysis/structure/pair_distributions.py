@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.structure.cells import cell_widths
-from mlip_sse.analysis.structure.frames import structure_frames
+from mlip_sse.analysis.structure.frames import consistent_cells, structure_frames
 from mlip_sse.analysis.structure.pair_counts import count_pairs_of_frames
 from mlip_sse.analysis.structure.rdf import first_peak_shell, peak_position
 from mlip_sse.analysis.structure.time_averages import mean_over_time
@@ -255,7 +255,7 @@ class PairDistributions:
         return PairDistributionResult(partials, shells, len(volumes), step, verdict)
 
     def _largest_distance(self, trajectory: "Trajectory") -> float:
-        heights = cell_widths(trajectory.cells).min(axis=-1)
+        heights = cell_widths(consistent_cells(trajectory.cells)).min(axis=-1)
         frame = int(heights.argmin())
         most = 0.5 * float(heights[frame])
         if self.r_max is None:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Verdict
-from mlip_sse.analysis.structure.frames import fractional_frames, map_in_threads
+from mlip_sse.analysis.structure.frames import consistent_cells, fractional_frames, map_in_threads
 from mlip_sse.analysis.structure.reciprocal_sums import amplitudes, reciprocal_vectors
 from mlip_sse.errors import InputError
 
@@ -142,7 +142,7 @@ class StructureFactors:
         names, kinds = np.unique(trajectory.species, return_inverse=True)
         order = np.argsort(kinds, kind="stable")
         bounds = np.concatenate([[0], np.cumsum(np.bincount(kinds))]).astype(np.int64)
-        triples = self._triples(trajectory.mean_cell)
+        triples = self._triples(consistent_cells(trajectory.cells).mean(axis=0))
         step = -(-trajectory.n_frames // self.most_frames)
         n_frames = len(range(0, trajectory.n_frames, step))
         n_blocks = min(_N_BLOCKS, n_frames)

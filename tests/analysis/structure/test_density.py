@@ -37,6 +37,10 @@ def test_counts_are_those_of_the_nearest_grid_point_while_the_cell_breathes():
     wanted = np.zeros(density.shape, int)
     np.add.at(wanted, tuple(nearest.T), 1)
     np.testing.assert_array_equal(density.counts, wanted)
+    other = cells.copy()
+    other[9:] = np.array([[1, 0, 0], [-1, 1, 0], [0, 0, 1]]) @ cells[9:]  # other vectors of the same lattice
+    again = ion_density(Trajectory.from_arrays(run.species, fractions @ cells, other, 100.0), range(7), 1.1)
+    np.testing.assert_array_equal(again.counts, density.counts)
     assert density.n_ions == pytest.approx(7)
     assert density.smoothed(0.7).n_ions == pytest.approx(7, rel=1e-12)
     assert density.smoothed(0.7).values.min() >= 0.0

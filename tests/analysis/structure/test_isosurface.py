@@ -19,15 +19,15 @@ def ball(n, cell):
 
 @pytest.mark.parametrize("cell", [10.0 * np.eye(3), SLANTED])
 def test_a_ball_has_its_area_and_volume_and_is_closed(cell):
-    """A radius of 3 Å at 0.125 Å: chords of 0.2 Å lie up to 0.2²/(8·3) Å inside, 0.2 % of the volume."""
-    vertices, triangles = isosurface(ball(80, cell), cell, -3.0)
+    """A radius of 2.97 Å at 0.125 Å: chords of 0.2 Å lie up to 0.2²/(8·3) Å inside, 0.2 % of the volume."""
+    vertices, triangles = isosurface(ball(80, cell), cell, -2.97)
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
     middle = 0.5 * cell.sum(axis=0)
     volume = np.einsum("ij,ij->", a - middle, np.cross(b - middle, c - middle)) / 6
-    assert area == pytest.approx(4 * np.pi * 9, rel=0.002)
-    assert volume == pytest.approx(4 / 3 * np.pi * 27, rel=0.002)  # positive: all normals point out of the ball
-    np.testing.assert_allclose(np.linalg.norm(vertices - middle, axis=1), 3.0, atol=0.01)
+    assert area == pytest.approx(4 * np.pi * 2.97**2, rel=0.002)
+    assert volume == pytest.approx(4 / 3 * np.pi * 2.97**3, rel=0.002)  # positive: all normals point out of the ball
+    np.testing.assert_allclose(np.linalg.norm(vertices - middle, axis=1), 2.97, atol=0.01)
     edges = Counter((int(t[k]), int(t[(k + 1) % 3])) for t in triangles for k in range(3))
     assert all(edges[y, x] == 1 == number for (x, y), number in edges.items())  # each edge once each way round
 
