@@ -33,6 +33,9 @@ __all__ = ["Mobility", "SoftnessAnalysis", "SoftnessResult"]
 
 _ENOUGH_STABLE = 200
 _N_DRAWS = 3
+_MANY_SAMPLES = 1000
+"""With as many of each class, one draw of samples is enough."""
+
 _N_RANGES = 6
 
 
@@ -66,6 +69,8 @@ class SoftnessResult:
         Hops and rests.
     learned
         The tests of the classifier; ``learned.auc`` is the strictest one, by ions and time at once.
+    draw
+        Samples of both classes with their structure functions.
     survey, survey_softness
         All ions at evenly spaced frames, and their softness (n_frames, n_ions) by classifiers that have not seen them.
     binned, edges, probability
@@ -82,6 +87,7 @@ class SoftnessResult:
     softness: Softness
     mobility: Mobility
     learned: Learned
+    draw: Draw
     survey: Survey
     survey_softness: NDArray[np.float64]
     binned: BinnedHops
@@ -162,7 +168,8 @@ class SoftnessAnalysis:
         functions = self.softness.functions if self.softness else self._functions(trajectory)
         functions.kinds(trajectory)
         mobility = self.find_mobility(trajectory)
-        learned = self._learn(trajectory, functions, mobility)
+        draws = self._draw(trajectory, functions, mobility)
+        learned = self._learn(draws, mobility)
         softness = self.softness or self._fitted(trajectory, functions, mobility, learned)
         survey = take_survey(trajectory, mobility.indicator, functions, self.n_windows)
         values = learned.survey_softness(survey)
@@ -177,6 +184,7 @@ class SoftnessAnalysis:
             softness=softness,
             mobility=mobility,
             learned=learned,
+            draw=draws[0],
             survey=survey,
             survey_softness=values,
             binned=binned,
@@ -211,17 +219,23 @@ class SoftnessAnalysis:
         plain: dict[str, Any] = {} if self.angular else {"angular_ranges": ()}
         return StructureFunctions(species, average_ps=self.average_ps, **plain)
 
-    def _learn(self, trajectory: "Trajectory", functions: StructureFunctions, mobility: Mobility) -> Learned:
-        ions = mobility.indicator.ions
+    def _draw(self, trajectory: "Trajectory", functions: StructureFunctions, mobility: Mobility) -> list[Draw]:
+        """Draw samples, several times where many hops would be left out or the groups of ions matter."""
+        available = min(int(mobility.hops.sampled.sum()), len(mobility.stable))
+        once = self.softness is not None or available >= _MANY_SAMPLES
         draws: list[Draw] = []
-        for k in range(1 if self.softness else _N_DRAWS):
+        for k in range(1 if once else _N_DRAWS):
             samples = draw_samples(mobility.hops, mobility.stable, self.max_samples, self.seed + k)
-            draws.append((functions.evaluate(trajectory, samples.frames, ions[samples.ions]), samples))
+            atoms = mobility.indicator.ions[samples.ions]
+            draws.append((functions.evaluate(trajectory, samples.frames, atoms), samples))
+        return draws
+
+    def _learn(self, draws: Sequence[Draw], mobility: Mobility) -> Learned:
         if self.softness is not None:
             return validate_plane(self.softness, draws[0], self.confidence, self.seed)
         return learn_plane(
             draws,
-            len(ions),
+            len(mobility.indicator.ions),
             n_folds=self.n_folds,
             guard=2 * mobility.indicator.half,
             n_shuffles=self.n_shuffles,

@@ -1,4 +1,4 @@
-"""Softness against what is around an ion: the nearest unit or species, the number of neighbours, other ions' softness."""
+"""Softness against what is around an ion: the nearest unit or species, the number of neighbours, other ions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -176,7 +176,8 @@ def _quantile(n_ions: int, confidence: float) -> float:
 def _correlation(moments: NDArray[np.float64]) -> NDArray[np.float64]:
     n, x, y, xx, yy, xy = moments
     spread = np.sqrt(np.maximum((n * xx - x * x) * (n * yy - y * y), 1e-300))
-    return np.clip((n * xy - x * y) / spread, -0.999999, 0.999999)
+    values: NDArray[np.float64] = np.clip((n * xy - x * y) / spread, -0.999999, 0.999999)
+    return values
 
 
 def _nearest(near: Neighbours, numbers: NDArray[np.int64], reach: float) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ Cubuk et al., 10.1103/PhysRevLett.114.108001; Schoenholz et al., 10.1038/nphys36
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from mlip_sse.errors import FormatError, InputError
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["Plane", "Softness", "SoftnessField", "fit_plane"]
+__all__ = ["Plane", "Softness", "SoftnessField", "fit_planes"]
 
 _FORMAT = "mlip-sse softness 1"
 FAR_SIGMAS = 3.0
@@ -127,15 +127,13 @@ class Softness:
         if frames is None:
             step = max(1, round(1000.0 * self.half_window_ps / trajectory.frame_spacing_fs))
             frames = np.arange(0, trajectory.n_frames, step)
-        frames = np.asarray(frames, dtype=np.int64)
-        if frames.size and not 0 <= frames.min() <= frames.max() < trajectory.n_frames:
-            raise InputError(
-                f"found frames {frames.min()} to {frames.max()}, expected 0 to {trajectory.n_frames - 1}"
-            )
+        chosen: NDArray[np.int64] = np.asarray(frames, dtype=np.int64)
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < trajectory.n_frames:
+            raise InputError(f"found frames {chosen.min()} to {chosen.max()}, expected 0 to {trajectory.n_frames - 1}")
         ions = np.asarray(trajectory.indices(self.mobile), dtype=np.int64)
-        features = self.functions.evaluate(trajectory, np.repeat(frames, len(ions)), np.tile(ions, len(frames)))
-        values = self.plane.distances(features).reshape(len(frames), len(ions))
-        return SoftnessField(frames, ions, values, self.unlike(features))
+        features = self.functions.evaluate(trajectory, np.repeat(chosen, len(ions)), np.tile(ions, len(chosen)))
+        values = self.plane.distances(features).reshape(len(chosen), len(ions))
+        return SoftnessField(chosen, ions, values, self.unlike(features))
 
     def unlike(self, features: NDArray[np.floating]) -> tuple[str, ...]:
         """Return the functions whose mean lies more than three training standard deviations from the training mean."""
@@ -172,11 +170,14 @@ class Softness:
         if found != _FORMAT:
             raise FormatError(f"{label}: found format {found!r}, expected {_FORMAT!r}; fit the softness again")
         try:
-            functions = StructureFunctions(
-                **{key: tuple(value) if isinstance(value, list) else value for key, value in data["functions"].items()}
-            )
+            settings: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in data["functions"].items()
+            }
+            functions = StructureFunctions(**settings)
             arrays = {key: np.asarray(data["plane"][key], dtype=np.float64) for key in ("weights", "means", "scales")}
-            plane = Plane(**arrays, intercept=float(data["plane"]["intercept"]), penalty=float(data["plane"]["penalty"]))
+            plane = Plane(
+                **arrays, intercept=float(data["plane"]["intercept"]), penalty=float(data["plane"]["penalty"])
+            )
             softness = cls(
                 mobile=tuple(data["mobile"]),
                 functions=functions,
@@ -201,18 +202,18 @@ class Softness:
         return {"format": _FORMAT, "names": self.functions.names, **shown}
 
 
-def fit_plane(features: NDArray[np.floating], hops: NDArray[np.bool_], penalty: float) -> Plane:
-    """Fit a standardised linear support vector machine (squared hinge loss, primal, deterministic).
+def fit_planes(features: NDArray[np.floating], hops: NDArray[np.bool_], penalties: Sequence[float]) -> list[Plane]:
+    """Fit standardised linear support vector machines (squared hinge loss, primal, deterministic), one for each C.
+
+    A function that does not vary, or hardly ever differs from its mean (kurtosis above 50, a distance that one sample
+    in fifty visits), gets no weight: its scale says nothing about other samples.
 
     Parameters
     ----------
     features : (n_samples, n_functions)
     hops : (n_samples,) True for the hop class
-    penalty
+    penalties
         C per sample: the machine's own C is this over the number of samples, so that it means the same in every fold.
-
-    A function that does not vary, or hardly ever differs from its mean (kurtosis above 50, a distance that one sample
-    in fifty visits), gets no weight: its scale says nothing about other samples.
 
     Raises
     ------
@@ -221,15 +222,19 @@ def fit_plane(features: NDArray[np.floating], hops: NDArray[np.bool_], penalty: 
     """
     from sklearn.svm import LinearSVC
 
-    n_hops = int(np.sum(hops))
-    if not 0 < n_hops < len(hops):
-        raise InputError(f"found {n_hops} hops among {len(hops)} samples, expected two classes to tell apart")
+    n_hops, n_samples = int(np.sum(hops)), len(hops)
+    if not 0 < n_hops < n_samples:
+        raise InputError(f"found {n_hops} hops among {n_samples} samples, expected two classes to tell apart")
     means, scales, flat = _standard(features)
     standard = np.where(flat, 0.0, (features - means) / scales)
-    machine = LinearSVC(C=penalty / len(hops), dual=False, class_weight="balanced", tol=1e-4, max_iter=2000)
-    machine.fit(standard, hops)
-    weights = np.where(flat, 0.0, machine.coef_[0])
-    return Plane(weights, means, scales, float(machine.intercept_[0]), penalty)
+    classes = {0: 0.5 * n_samples / (n_samples - n_hops), 1: 0.5 * n_samples / n_hops}  # balanced
+    planes = []
+    for penalty in penalties:
+        machine = LinearSVC(C=penalty / n_samples, dual=False, class_weight=classes, tol=1e-4, max_iter=2000)
+        machine.fit(standard, hops.astype(np.int64))
+        weights = np.where(flat, 0.0, machine.coef_[0])
+        planes.append(Plane(weights, means, scales, float(machine.intercept_[0]), float(penalty)))
+    return planes
 
 
 def _standard(
@@ -237,9 +242,9 @@ def _standard(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Return means, standard deviations (1 where there is none) and which functions say nothing."""
     means = features.mean(axis=0, dtype=np.float64)
-    away = features - means
-    scales = np.sqrt(np.mean(away**2, axis=0))
-    flat = scales <= 1e-6 * np.maximum(np.abs(means), 1e-3)
-    scales = np.where(flat, 1.0, scales)
-    flat |= np.mean((away / scales) ** 4, axis=0) > MAX_KURTOSIS
-    return means, scales, flat
+    squares = np.square(features - means)
+    variances = squares.mean(axis=0)
+    flat = variances <= 1e-12 * np.maximum(means**2, 1e-6)
+    variances = np.where(flat, 1.0, variances)
+    flat |= np.square(squares).mean(axis=0) > MAX_KURTOSIS * variances**2
+    return means, np.sqrt(variances), flat

@@ -81,7 +81,7 @@ def spatial_correlation(
         products[row] = np.bincount(bins, product, minlength=n_bins)
         pairs[row] = np.bincount(bins, minlength=n_bins)
     products, pairs, squares = _blocks(products), _blocks(pairs), _blocks((away**2).mean(axis=1)[:, None])
-    middles = _BIN * (np.arange(n_bins) + 0.5)
+    middles = np.asarray(_BIN * (np.arange(n_bins) + 0.5), dtype=np.float64)
     used = (pairs > 0).all(axis=0)
     weights = _draws(len(pairs), seed)
     values, errors, drawn = _ratios(products[:, used], pairs[:, used], squares, weights)
@@ -146,7 +146,10 @@ def _draws(n_blocks: int, seed: int) -> NDArray[np.float64]:
 
 
 def _ratios(
-    products: NDArray[np.float64], pairs: NDArray[np.float64], squares: NDArray[np.float64], weights: NDArray[np.float64]
+    products: NDArray[np.float64],
+    pairs: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     values = products.mean(axis=0) / pairs.mean(axis=0) / squares.mean()
     drawn = (weights @ products) / (weights @ pairs) / ((weights @ squares) / weights.sum(axis=1, keepdims=True))

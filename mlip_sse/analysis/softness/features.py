@@ -63,7 +63,8 @@ class StructureFunctions:
     def mu(self) -> NDArray[np.float64]:
         """Middles of the Gaussians, (n_mu,) Å."""
         n_mu = int(np.floor((self.mu_last - self.mu_first) / self.mu_step + 1e-6)) + 1
-        return self.mu_first + self.mu_step * np.arange(n_mu)
+        middles: NDArray[np.float64] = self.mu_first + self.mu_step * np.arange(n_mu, dtype=np.float64)
+        return middles
 
     @property
     def radial_cutoff(self) -> float:
@@ -118,19 +119,17 @@ class StructureFunctions:
         (n_samples, n_functions)
         """
         kinds = self.kinds(trajectory)
-        frames, atoms = np.asarray(frames), np.asarray(atoms, dtype=np.int64)
+        frames, atoms = np.asarray(frames), np.asarray(atoms)
         out = np.empty((len(frames), len(self.names)), dtype=np.float32)
         order = np.argsort(frames, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(frames[order]) != 0]) if len(order) else np.empty(0, np.int64)
         for first, last in zip(starts, np.r_[starts[1:], len(order)], strict=True):
             rows = order[first:last]
             positions, cell = self.averaged(trajectory, int(frames[rows[0]]))
-            out[rows] = self._around(positions, cell, kinds, atoms[rows])
+            out[rows] = self._around(positions, cell, kinds, atoms[rows].astype(np.int64))
         return out
 
-    def averaged(
-        self, trajectory: "Trajectory", frame: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def averaged(self, trajectory: "Trajectory", frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return positions (n_atoms, 3) and cell (3, 3) in Å, averaged in time around a frame."""
         reach = self.averaged_frames(trajectory.frame_spacing_fs)
         around = slice(max(0, frame - reach), min(trajectory.n_frames, frame + reach + 1))

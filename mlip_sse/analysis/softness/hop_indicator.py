@@ -254,9 +254,7 @@ def _sum_windows(
 
 
 @njit(cache=True)
-def _peak_shifts(
-    values: NDArray[np.float64], shifts: NDArray[np.float64], threshold: float
-) -> NDArray[np.float64]:
+def _peak_shifts(values: NDArray[np.float64], shifts: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
     out = np.empty(values.size // 2 + 1)
     n = 0
     for ion in range(values.shape[0]):

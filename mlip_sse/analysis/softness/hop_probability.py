@@ -83,7 +83,8 @@ def softness_edges(series: Sequence[HopWindows], n_bins: int) -> NDArray[np.floa
     order = np.argsort(pooled)
     share = np.cumsum(weights[order]) / weights.sum()
     inner = pooled[order][np.searchsorted(share, np.arange(1, n_bins) / n_bins)]
-    return np.r_[-np.inf, inner, np.inf]
+    edges: NDArray[np.float64] = np.r_[-np.inf, inner, np.inf]
+    return edges
 
 
 def bin_hops(windows: HopWindows, edges: NDArray[np.float64]) -> BinnedHops:

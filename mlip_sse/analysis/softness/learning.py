@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.softness.auc import FoldScores, auc_interval
-from mlip_sse.analysis.softness.classifier import Plane, Softness, fit_plane
+from mlip_sse.analysis.softness.classifier import Plane, Softness, fit_planes
 from mlip_sse.analysis.softness.survey import Survey
 from mlip_sse.analysis.softness.training_set import Samples, Split, make_folds
 from mlip_sse.analysis.softness.validation import Validation, choose_penalty, cross_validate, shuffle_control
@@ -102,7 +102,7 @@ def learn_plane(
     for k, fold in enumerate(folds):
         of_ion[samples.ions[fold.test]] = k
     return Learned(
-        plane=fit_plane(features, samples.hops, penalty),
+        plane=fit_planes(features, samples.hops, [penalty])[0],
         n_per_class=samples.n_per_class,
         scores=strict.scores,
         auc=strict.auc,

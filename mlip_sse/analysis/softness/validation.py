@@ -1,5 +1,6 @@
 """Nested cross-validation of a softness: the penalty is chosen inside the folds that are learned from."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from scipy.special import stdtrit
 
 from mlip_sse.analysis.results import Interval
 from mlip_sse.analysis.softness.auc import FoldScores, auc_interval
-from mlip_sse.analysis.softness.classifier import Plane, fit_plane
+from mlip_sse.analysis.softness.classifier import Plane, fit_planes
 from mlip_sse.analysis.softness.training_set import Fold, Samples, Split, make_folds
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PENALTIES", "Validation", "choose_penalty", "cross_validate", "shuffle_control"]
 
-PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+PENALTIES = (0.01, 0.1, 1.0, 10.0)
 """C per sample; stronger ties to the data from left to right."""
+
+_ENOUGH_FOR_PENALTY = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ def cross_validate(
         for fold in folds:
             inner = _part(samples, fold.train)
             penalty = choose_penalty(features[fold.train], inner, split, guard=guard, seed=seed, penalties=penalties)
-            chosen.append(fit_plane(features[fold.train], inner.hops, penalty))
+            chosen += fit_planes(features[fold.train], inner.hops, [penalty])
         parts.append(_tested(features, samples, folds, chosen))
         planes.append(tuple(chosen))
     scores = _joined(parts)
@@ -98,12 +101,13 @@ def choose_penalty(
     """
     if len(penalties) == 1:
         return float(penalties[0])
+    if len(samples) > _ENOUGH_FOR_PENALTY:
+        some = np.sort(np.random.default_rng(seed).choice(len(samples), _ENOUGH_FOR_PENALTY, replace=False))
+        features, samples = features[some], _part(samples, some)
     inside = Split.IONS if split is Split.BOTH else split
     folds = make_folds(samples, inside, n_folds, guard, seed)
-    aucs = []
-    for penalty in penalties:
-        planes = [fit_plane(features[fold.train], samples.hops[fold.train], penalty) for fold in folds]
-        aucs.append(_tested(features, samples, folds, planes).auc)
+    planes = [fit_planes(features[fold.train], samples.hops[fold.train], penalties) for fold in folds]
+    aucs = [_tested(features, samples, folds, column).auc for column in zip(*planes, strict=True)]
     best = float(max(aucs))
     error = np.sqrt(max(best * (1.0 - best), 1e-4) / max(samples.n_per_class, 1))
     return float(min(c for c, auc in zip(penalties, aucs, strict=True) if auc >= best - 0.5 * error))
@@ -128,7 +132,7 @@ def shuffle_control(
     folds = make_folds(samples, split, n_folds, guard, seed)
     aucs = [_shuffled_auc(features, samples, folds, penalty, draw) for draw in _draws(seed, n_shuffles)]
     mean, spread = float(np.mean(aucs)), float(np.std(aucs, ddof=1))
-    reach = float(stdtrit(n_shuffles - 1, 0.5 * (1 + confidence))) * spread * np.sqrt(1 + 1 / n_shuffles)
+    reach = float(stdtrit(n_shuffles - 1, 0.5 * (1 + confidence))) * spread * math.sqrt(1 + 1 / n_shuffles)
     method = f"{n_shuffles} shuffles of the classes; Student's interval of one more"
     return Interval(mean, mean - reach, mean + reach, confidence, method)
 
@@ -143,7 +147,7 @@ def _shuffled_auc(
 ) -> float:
     hops = rng.permutation(samples.hops)
     shuffled = Samples(samples.frames, samples.ions, hops)
-    planes = [fit_plane(features[fold.train], hops[fold.train], penalty) for fold in folds]
+    planes = [fit_planes(features[fold.train], hops[fold.train], [penalty])[0] for fold in folds]
     return _tested(features, shuffled, folds, planes).auc
 
 

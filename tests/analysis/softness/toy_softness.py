@@ -33,7 +33,9 @@ def toy(seed, temperature_k, n_frames=3000, n_side=6, n_layers=24, soft_layers=1
     grid = SITE_DISTANCE * np.stack(np.meshgrid(np.arange(n_side), np.arange(n_side), indexing="ij"), axis=-1)
     markers = np.zeros((n_layers, n_side**2, 3))
     markers[..., :2] = grid.reshape(-1, 2)
-    markers[..., 2] = LAYER_DISTANCE * layers[:, None] + np.where(layers < soft_layers, MARKER_SOFT, MARKER_HARD)[:, None]
+    markers[..., 2] = (
+        LAYER_DISTANCE * layers[:, None] + np.where(layers < soft_layers, MARKER_SOFT, MARKER_HARD)[:, None]
+    )
     still = np.broadcast_to(markers.reshape(1, -1, 3), (n_frames, n_layers * n_side**2, 3))
     positions = np.concatenate([lithium.reshape(n_frames, -1, 3), still], axis=1)
     positions = positions + _vibration(rng, positions.shape, 0.15) + np.linspace(0, 4.0, n_frames)[:, None, None]
