@@ -7,9 +7,10 @@ trajectory by a random amount of its own. With n shifts
 
     p = (1 + #{null ≥ observed}) / (1 + n)      of the concerted fraction: hops in clusters of two or more over all
 
-which is uniform where ions move independently and the hop rate does not drift. What remains after the mean of the null
-is subtracted, the *excess*, is the measure of concerted motion; its interval is a jackknife over time blocks. The
-number of linked pairs is tested as well, because it does not saturate where nearly every hop has a neighbour by chance.
+which is uniform where ions move independently and the hop rate does not drift. Where a fraction c of the hops is truly
+concerted and the others are close by chance with probability f₀, the mean of the null, the fraction seen is
+f = c + (1 - c) f₀; the *excess* is c = (f - f₀)/(1 - f₀), its interval a jackknife over time blocks. The number of
+linked pairs is tested as well, because it does not saturate where nearly every hop has a neighbour by chance.
 
 Ions that may not share a site hop together less often than by chance where links ask for replacement: one can only
 follow the other. The lower tail, ``p_fewer``, says so.
@@ -63,7 +64,7 @@ class ConcertedResult:
     null_fraction
         The same by chance: mean of the null and its central range (not an error of the mean).
     excess
-        ``fraction`` minus the mean of the null.
+        c, the concerted fraction beyond chance; below zero where ions keep each other away.
     p_value, p_fewer
         Of the concerted fraction; small where ions hop together, or where they do so less than by chance.
     p_links
@@ -120,9 +121,11 @@ class Concerted:
     species
         Whose hops, where they are found in a trajectory.
     window_fs
-        τ_c: hops are close in time where at most this far apart.
+        τ_c: hops are close in time where at most this far apart. About one period of an attempt; in a dense conductor
+        nearly every hop is close to another by chance in a longer one.
     distance
-        r_c in Å: hops are close in space where an end of one is within this of an end of the other.
+        r_c in Å: hops are close in space where an end of one is within this of an end of the other. One site spacing;
+        below the distance of neighbouring ions they keep each other away, and hops are close less often than by chance.
     replacement
         Only ends that were left and ends that were reached count as close, so that one ion follows the other.
     distinct_ions
@@ -140,14 +143,14 @@ class Concerted:
     """
 
     species: str = "Li"
-    window_fs: float = 500.0
+    window_fs: float = 200.0
     distance: float = 3.5
     replacement: bool = False
     distinct_ions: bool = True
     drop_back_jumps: bool = True
     n_null: int = 199
     half_window_ps: float = 0.5
-    threshold: float | None = None
+    threshold: float | None = 2.0
     confidence: float = 0.95
     seed: int = 0
 
@@ -220,6 +223,12 @@ class Concerted:
         top = max(6, int(np.flatnonzero(observed.by_size + sizes.sum(axis=0)).max(initial=1)))
         shown = slice(1, min(top, len(observed.by_size) - 1) + 1)
         fraction, excess = self._intervals(events, observed, fractions, n_blocks)
+        p_fewer = _upper_tail(-_fraction([observed]), -fractions)
+        if p_fewer < 0.5 * (1 - self.confidence):
+            verdict = verdict.weaken(
+                f"hops are close less often than by chance (p = {p_fewer:.2g}): within {self.distance:g} Å ions keep "
+                "each other away, choose a distance above that of neighbouring ions"
+            )
         low, high = np.percentile(fractions, tails)
         size_low, size_high = np.percentile(sizes[:, shown], tails, axis=0)
         several = observed.by_size[2:]
@@ -232,7 +241,7 @@ class Concerted:
             ),
             excess=excess,
             p_value=_upper_tail(_fraction([observed]), fractions),
-            p_fewer=_upper_tail(-_fraction([observed]), -fractions),
+            p_fewer=p_fewer,
             p_links=_upper_tail(observed.n_links, links),
             link_ratio=float(observed.n_links / links.mean()) if links.any() else math.nan,
             mean_size=float(several @ np.arange(2, len(several) + 2) / several.sum()) if several.any() else math.nan,
@@ -250,7 +259,7 @@ class Concerted:
     def _intervals(
         self, events: HopEvents, observed: Clusters, null: NDArray[np.float64], n_blocks: int
     ) -> tuple[Interval, Interval]:
-        """Jackknife the concerted fraction over time blocks; the excess adds the error of the null's mean."""
+        """Jackknife the concerted fraction over time blocks; the excess adds the error of the mean of the null."""
         value, chance = _fraction([observed]), float(null.mean())
         hops = np.bincount(events.frames * n_blocks // events.n_frames, minlength=n_blocks)
         used = hops > 0
@@ -261,18 +270,18 @@ class Concerted:
             error = math.sqrt((n_used - 1) / n_used * float(np.sum((left - left.mean()) ** 2)))
             half = float(stdtrit(n_used - 1, 0.5 + 0.5 * self.confidence))
         said = f"jackknife over {n_used} time blocks, Student t"
+        rest = max(1.0 - chance, 1e-12)
+        beyond = (value - chance) / rest
         if not math.isfinite(error):
             said = f"no interval: {n_used} time blocks of {_BLOCK_WINDOWS} windows"
-            return (
-                Interval(value, 0.0, 1.0, self.confidence, said),
-                Interval(value - chance, -chance, 1.0 - chance, self.confidence, said),
-            )
-        both = half * math.hypot(error, float(null.std(ddof=1)) / math.sqrt(len(null)))
-        fraction = Interval(
-            value, max(0.0, value - half * error), min(1.0, value + half * error), self.confidence, said
-        )
-        low, high = max(-chance, value - chance - both), min(1.0 - chance, value - chance + both)
-        return fraction, Interval(value - chance, low, high, self.confidence, said)
+            excess = Interval(beyond, -chance / rest, 1.0, self.confidence, said)
+            return Interval(value, 0.0, 1.0, self.confidence, said), excess
+        # df₀ moves c by (f - 1)/(1 - f₀)² df₀
+        chance_error = float(null.std(ddof=1)) / math.sqrt(len(null)) * (1.0 - value) / rest
+        both = half * math.hypot(error, chance_error) / rest
+        low, high = max(0.0, value - half * error), min(1.0, value + half * error)
+        excess = Interval(beyond, max(-chance / rest, beyond - both), min(1.0, beyond + both), self.confidence, said)
+        return Interval(value, low, high, self.confidence, said), excess
 
     def _judge(
         self, events: HopEvents, window: int, residence_fs: float, chance: float, n_blocks: int, verdict: Verdict

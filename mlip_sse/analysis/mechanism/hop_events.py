@@ -74,6 +74,18 @@ class HopEvents:
         """Time of all ions over the number of hops in fs; infinite without hops."""
         return self.n_ions * self.n_frames * self.frame_spacing_fs / len(self) if len(self) else float("inf")
 
+    @property
+    def lengths(self) -> NDArray[np.float64]:
+        """Lengths of the hops, nearest images, (n_events,) Å."""
+        apart = self.stops - self.starts
+        apart = apart - np.rint(apart)
+        return np.asarray(np.linalg.norm(apart @ self.cell, axis=1))
+
+    @property
+    def median_length(self) -> float:
+        """Median length of the hops in Å; 3 Å without hops."""
+        return float(np.median(self.lengths)) if len(self) else 3.0
+
     def chosen(self, keep: NDArray[np.bool_]) -> "HopEvents":
         """Return the events for which ``keep``, (n_events,), is true."""
         return replace(
@@ -128,7 +140,7 @@ def events_of_jumps(
 
 
 def events_of_trajectory(
-    trajectory: Trajectory, species: str, half_window_ps: float = 0.5, threshold: float | None = None
+    trajectory: Trajectory, species: str, half_window_ps: float = 0.5, threshold: float | None = 2.0
 ) -> tuple[HopEvents, Verdict]:
     """Find the hops of a species in its trajectory, where no sites are known.
 
@@ -144,7 +156,7 @@ def events_of_trajectory(
     half_window_ps
         t_R/2 in ps: several vibrations, but less than a third of the residence time.
     threshold
-        p_c in Å²; chosen from the data where it is None.
+        p_c in Å²; chosen from the data where it is None, which makes temperatures hard to compare.
 
     Returns
     -------
@@ -156,7 +168,7 @@ def events_of_trajectory(
     InputError
         When the species is missing, never moves, or the frames are too few or too far apart.
     """
-    from mlip_sse.analysis.softness.hop_indicator import choose_thresholds, indicator_of
+    from mlip_sse.analysis.softness.hop_indicator import HOP_PER_CAGE, choose_thresholds, indicator_of
     from mlip_sse.analysis.softness.hops import find_hops, judge_storage
 
     indices = trajectory.indices(species)
@@ -181,7 +193,13 @@ def events_of_trajectory(
         n_frames=indicator.values.shape[1],
         frame_spacing_fs=trajectory.frame_spacing_fs,
     )
-    return events, judge_storage(indicator, hops, thresholds)
+    verdict, vibration = judge_storage(indicator, hops, thresholds), HOP_PER_CAGE * thresholds.cage_variance
+    if thresholds.hop < vibration:
+        verdict = verdict.weaken(
+            f"p_c = {thresholds.hop:g} Å² is less than five times the variance of the cage, {vibration:.3g} Å²: "
+            "vibration may count as hops, raise the threshold"
+        )
+    return events, verdict
 
 
 def without_back_jumps(events: HopEvents, within_fs: float) -> HopEvents:

@@ -175,11 +175,11 @@ def test_a_drifting_rate_is_said_to_be_one():
 
 def test_independent_ions_in_a_dense_conductor_are_not_concerted():
     hops = independent_hops(np.random.default_rng(21), 8, 250, 10_000, 12_000).events()
-    result = Concerted(n_null=99).run_events(hops)
+    result = Concerted(n_null=99, window_fs=500.0).run_events(hops)
     assert result.fraction.value > 0.3  # that much is close by chance
     assert result.p_value > 0.05
     assert result.excess.low < 0.0 < result.excess.high
-    again = Concerted(n_null=99).run_events(hops)
+    again = Concerted(n_null=99, window_fs=500.0).run_events(hops)
     assert again.p_value == result.p_value
 
 
@@ -188,7 +188,7 @@ def test_p_values_of_independent_ions_are_uniform_and_the_interval_of_the_excess
     p_values, p_links, covered = [], [], []
     for seed in range(300):
         hops = independent_hops(np.random.default_rng(1000 + seed), 7, 150, 3000, 900).events()
-        result = Concerted(n_null=99, seed=seed).run_events(hops)
+        result = Concerted(n_null=99, seed=seed, window_fs=500.0).run_events(hops)
         p_values.append(result.p_value)
         p_links.append(result.p_links)
         covered.append(result.excess.low <= 0.0 <= result.excess.high)
