@@ -169,9 +169,9 @@ def _pooled(wheels: Sequence[PaddleWheelResult | str], confidence: float) -> dic
     excess = sum(wheel.events.n_coincidences - wheel.events.expected for wheel in found)
     turns = sum(wheel.events.n_reorientations for wheel in found)
     numbers["excess_hops_by_reorientation"] = excess / turns if turns else None
-    p_value = numbers["coupling_p_value"]
+    pooled = numbers["coupling_p_value"]
     numbers["coupling"] = "not enough events"
-    if isinstance(p_value, float) and turns >= _FEWEST_EVENTS:
+    if isinstance(pooled, float) and turns >= _FEWEST_EVENTS:
         detectable = (
             math.sqrt(
                 sum(
@@ -183,9 +183,10 @@ def _pooled(wheels: Sequence[PaddleWheelResult | str], confidence: float) -> dic
             / turns
         )
         numbers["detectable_hops_by_reorientation"] = detectable
-        numbers["coupling"] = (
-            "coupled" if p_value <= 1 - confidence else ("no coupling seen" if detectable <= 1 else "not enough events")
-        )
+        if pooled <= 1 - confidence:
+            numbers["coupling"] = "coupled"
+        elif detectable <= 1:
+            numbers["coupling"] = "no coupling seen"
     return numbers
 
 
