@@ -27,6 +27,7 @@ VERBS = {
     "combine": "Join experts into one potential, without their frames.",
     "export": "Hand a potential to LAMMPS: files and a deck that runs, after all gates have passed.",
     "simulate": "Run a protocol: dynamics, relaxation, barriers, glasses; the same command again runs what is missing.",
+    "react": "Say what two phases in contact react to; of one phase, at which voltages it is stable.",
     "report": "Write one self-contained HTML page of a campaign, or serve it while the campaign runs.",
     "build-plugin": "Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on.",
     "catalogue": "List what the catalogue holds, or print one entry.",

@@ -6,10 +6,17 @@
 0.0
 """
 
+from mlip_sse.analysis.reactions.electrochemistry import (
+    PhaseStability,
+    VoltageProfile,
+    phase_stability,
+    voltage_profile,
+)
 from mlip_sse.analysis.reactions.entries import read_phases, write_entries
 from mlip_sse.analysis.reactions.hull import ConvexHull
 from mlip_sse.analysis.reactions.interfaces import InterfaceReaction, Kink, react, reservoir_of
 from mlip_sse.analysis.reactions.phases import EnergyState, Phase, PhaseSet, Scheme, formula_of, read_formula
+from mlip_sse.analysis.reactions.uncertainty import with_uncertainty
 
 __all__ = [
     "ConvexHull",
@@ -18,11 +25,16 @@ __all__ = [
     "Kink",
     "Phase",
     "PhaseSet",
+    "PhaseStability",
     "Scheme",
+    "VoltageProfile",
     "formula_of",
+    "phase_stability",
     "react",
     "read_formula",
     "read_phases",
     "reservoir_of",
+    "voltage_profile",
+    "with_uncertainty",
     "write_entries",
 ]

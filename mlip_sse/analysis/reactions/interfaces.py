@@ -11,21 +11,20 @@ W. D. Richards et al., Chem. Mater. 28, 266 (2016), https://doi.org/10.1021/acs.
 J. Mater. Chem. A 4, 3253 (2016), https://doi.org/10.1039/C5TA08574H.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlip_sse.analysis.reactions.corrections import remarks_on
 from mlip_sse.analysis.reactions.equations import balanced_equation
 from mlip_sse.analysis.reactions.hull import Bend, ConvexHull
-from mlip_sse.analysis.reactions.phases import Phase, formula_of, read_formula
+from mlip_sse.analysis.reactions.phases import Phase, PhaseSet, formula_of, read_formula
+from mlip_sse.analysis.reactions.uncertainty import NO_INTERVAL, intervals_of
 from mlip_sse.analysis.results import Interval, Quality, Verdict
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
 
-__all__ = ["CHARGES", "NO_INTERVAL", "InterfaceReaction", "Kink", "Reactant", "no_interval", "react", "reservoir_of"]
-
-NO_INTERVAL = "no interval: the energies carry none"
+__all__ = ["CHARGES", "InterfaceReaction", "Kink", "Reactant", "react", "reservoir_of"]
 
 CHARGES = {"Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Ag": 1, "Cu": 1, "Mg": 2, "Ca": 2, "Zn": 2, "Al": 3}
 """Charge of the ion that carries the current, for voltages against the metal."""
@@ -84,11 +83,6 @@ class InterfaceReaction:
         return plain | {"quality": self.verdict.quality, "reasons": self.verdict.reasons, "provenance": self.provenance}
 
 
-def no_interval(value: float) -> Interval:
-    """Return a value that nothing bounds, and say so."""
-    return Interval(value, float("nan"), float("nan"), float("nan"), NO_INTERVAL)
-
-
 def reservoir_of(element: str, voltage_v: float) -> dict[str, float]:
     """Return Δμ of an open element at a voltage against its metal: −z V.
 
@@ -110,7 +104,11 @@ def reservoir_of(element: str, voltage_v: float) -> dict[str, float]:
 
 
 def react(
-    hull: ConvexHull, first: str | Phase, second: str | Phase, reservoirs: Mapping[str, float] | None = None
+    hull: ConvexHull,
+    first: str | Phase,
+    second: str | Phase,
+    reservoirs: Mapping[str, float] | None = None,
+    n_samples: int = 200,
 ) -> InterfaceReaction:
     """Return what two phases in contact react to.
 
@@ -122,6 +120,8 @@ def react(
         A and B: a formula, whose entry of least energy is taken, or a phase with an energy of its own.
     reservoirs
         Δμ of each open element in eV relative to the element, for instance ``{"Li": -2.0}`` at 2 V.
+    n_samples
+        Times that energies with a stated uncertainty are drawn.
 
     Returns
     -------
@@ -134,33 +134,40 @@ def react(
         When a composition is outside the entries' space.
     """
     open_to = dict(reservoirs or {})
-    sides = [_Side.of(hull, each, open_to) for each in (first, second)]
-    elements = {*sides[0].amounts, *sides[1].amounts}
-    system = hull.system(elements, open_to)
-    if formula_of(sides[0].amounts) == formula_of(sides[1].amounts):
-        raise InputError(f"found {sides[0].formula} on both sides, expected two phases; ask for its stability instead")
-    kinks = tuple(_kink(bend, sides[0], sides[1], open_to) for bend in system.bends(sides[0].amounts, sides[1].amounts))
-    strongest = min(kinks, key=lambda kink: kink.reaction_energy_ev_atom)
+    sides, kinks = _sides_and_kinks(hull, first, second, open_to)
+    elements = {*sides[0].amounts, *sides[1].amounts, *open_to}
+    inside = hull.phase_set.within(elements).phases
+    own = [each for each in (first, second) if isinstance(each, Phase)]
+
+    def quantities(phases: Sequence[Phase]) -> Mapping[str, float]:
+        if phases is everything:
+            return _strongest_energies(kinks)
+        drawn = iter(phases[len(inside) :])
+        pair = [next(drawn) if isinstance(each, Phase) else each for each in (first, second)]
+        competing = ConvexHull(PhaseSet(tuple(phases[: len(inside)])))
+        return _strongest_energies(_sides_and_kinks(competing, pair[0], pair[1], open_to)[1])
+
+    everything = (*inside, *own)
+    intervals = intervals_of(everything, quantities, n_samples)
+    total = min(kinks, key=lambda kink: kink.reaction_energy_ev_atom)
     mutual = min(kinks, key=lambda kink: kink.mutual_reaction_energy_ev_atom)
-    reacts = strongest.reaction_energy_ev_atom < -_NO_REACTION_EV_ATOM
-    meets = mutual.mutual_reaction_energy_ev_atom < -_NO_REACTION_EV_ATOM
-    phases = hull.phase_set.phases
+    reacts, meets = (bool(intervals[name].value) for name in ("total", "mutual"))
     return InterfaceReaction(
         sides[0].reactant,
         sides[1].reactant,
-        no_interval(strongest.reaction_energy_ev_atom if reacts else 0.0),
-        no_interval(mutual.mutual_reaction_energy_ev_atom if meets else 0.0),
-        strongest.mixing_fraction if reacts else None,
+        intervals["total"],
+        intervals["mutual"],
+        total.mixing_fraction if reacts else None,
         mutual.mixing_fraction if meets else None,
-        strongest.products if reacts else (sides[0].formula, sides[1].formula),
-        strongest.equation if reacts else "no reaction",
+        total.products if reacts else (sides[0].formula, sides[1].formula),
+        total.equation if reacts else "no reaction",
         kinks,
         open_to,
         _normalisation(open_to),
         str(hull.phase_set.scheme),
-        tuple(sorted({phase.state.functional for phase in phases})),
-        tuple(sorted({phase.state.source for phase in phases})),
-        _verdict(hull, sides, elements | set(open_to)),
+        tuple(sorted({phase.state.functional for phase in inside})),
+        tuple(sorted({phase.state.source for phase in inside})),
+        _verdict(hull, sides, elements, intervals["total"]),
     )
 
 
@@ -197,6 +204,25 @@ class _Side:
         return sum(self.amounts.values())
 
 
+def _sides_and_kinks(
+    hull: ConvexHull, first: str | Phase, second: str | Phase, open_to: Mapping[str, float]
+) -> "tuple[tuple[_Side, _Side], tuple[Kink, ...]]":
+    one, two = _Side.of(hull, first, open_to), _Side.of(hull, second, open_to)
+    if one.formula == two.formula:
+        raise InputError(f"found {one.formula} on both sides, expected two phases; ask for its stability instead")
+    bends = hull.system({*one.amounts, *two.amounts}, open_to).bends(one.amounts, two.amounts)
+    return (one, two), tuple(_kink(bend, one, two, open_to) for bend in bends)
+
+
+def _strongest_energies(kinks: Sequence[Kink]) -> dict[str, float]:
+    """Return the total and the mutual energy; 0 where nothing reacts."""
+    lowest = {
+        "total": min(kink.reaction_energy_ev_atom for kink in kinks),
+        "mutual": min(kink.mutual_reaction_energy_ev_atom for kink in kinks),
+    }
+    return {name: energy if energy < -_NO_REACTION_EV_ATOM else 0.0 for name, energy in lowest.items()}
+
+
 def _kink(bend: Bend, first: _Side, second: _Side, open_to: Mapping[str, float]) -> Kink:
     """Turn fractions of conserved atoms into those of all atoms and of formula units, and balance the equation."""
     t = bend.fraction
@@ -209,10 +235,10 @@ def _kink(bend: Bend, first: _Side, second: _Side, open_to: Mapping[str, float])
         if abs(taken) > 1e-9:
             (reactants if taken > 0 else products)[element] = abs(taken)
     return Kink(
-        atoms[0] / (atoms[0] + atoms[1]),
-        units[0] / (units[0] + units[1]),
-        bend.energy - t * first.own - (1.0 - t) * second.own,
-        bend.energy - t * first.hull - (1.0 - t) * second.hull,
+        round(atoms[0] / (atoms[0] + atoms[1]), 12),
+        round(units[0] / (units[0] + units[1]), 12),
+        round(bend.energy - t * first.own - (1.0 - t) * second.own, 12),
+        round(bend.energy - t * first.hull - (1.0 - t) * second.hull, 12),
         balanced_equation(reactants, products),
         tuple(products),
     )
@@ -228,8 +254,8 @@ def _normalisation(open_to: Mapping[str, float]) -> str:
     return f"per atom of the mixture without {', '.join(open_to)}, which the reservoir gives and takes"
 
 
-def _verdict(hull: ConvexHull, sides: list[_Side], elements: set[str]) -> Verdict:
-    verdict = Verdict(Quality.WEAK, (NO_INTERVAL,))
+def _verdict(hull: ConvexHull, sides: "tuple[_Side, _Side]", elements: set[str], energy: Interval) -> Verdict:
+    verdict = Verdict(Quality.WEAK, (NO_INTERVAL,)) if energy.method == NO_INTERVAL else Verdict()
     for side in sides:
         if side.reactant.entry is None:
             verdict = verdict.weaken(

@@ -1,0 +1,93 @@
+"""`mlip-sse react`: the names that scripts rely on, the text, and one line for what goes wrong."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def entries(tmp_path):
+    """Write a small file of Li, O and Fe; formation energies in eV per formula unit."""
+    energies = {
+        "Li": 0.0,
+        "O2": 0.0,
+        "Fe": 0.0,
+        "Li2O": -6.0,
+        "Li2O2": -6.4,
+        "FeO": -2.6,
+        "LiFeO2": -7.0,
+        "Fe2O3": -8.0,
+    }
+    compositions = {
+        **{"Li": {"Li": 1}, "O2": {"O": 2}, "Fe": {"Fe": 1}, "Li2O": {"Li": 2, "O": 1}, "Li2O2": {"Li": 2, "O": 2}},
+        **{"FeO": {"Fe": 1, "O": 1}, "LiFeO2": {"Li": 1, "Fe": 1, "O": 2}, "Fe2O3": {"Fe": 2, "O": 3}},
+    }
+    path = tmp_path / "entries.json"
+    path.write_text(
+        json.dumps([{"composition": compositions[f], "energy": e, "entry_id": f} for f, e in energies.items()])
+    )
+    return path
+
+
+STABLE_NAMES = ["reaction_energy_ev_atom", "mutual_reaction_energy_ev_atom", "mixing_fraction", "products", "kinks"]
+
+
+def test_two_phases_give_the_names_that_scripts_rely_on(program, entries):
+    done = program("react", "Fe2O3", "Li2O", "--entries", entries, "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert list(result)[:5] == STABLE_NAMES
+    # Fe2O3 + Li2O → 2 LiFeO2: −14 + 14 = 0 eV: on the tie line, no energy is gained
+    assert result["reaction_energy_ev_atom"]["value"] == 0.0
+    assert result["reaction_energy_ev_atom"]["method"] == "no interval: the energies carry none"
+    done = program("react", "FeO", "Li", "--entries", entries, "--json")
+    result = json.loads(done.out)
+    assert result["equation"] == "FeO + 2 Li → Li2O + Fe"
+    assert result["reaction_energy_ev_atom"]["value"] == pytest.approx((-6.0 + 2.6) / 4)
+    assert result["mixing_fraction"] == pytest.approx(0.5)
+    assert set(result["products"]) == {"Li2O", "Fe"}
+    assert len(result["provenance"]["inputs"][0]["sha256"]) == 64
+
+
+def test_open_to_an_element_at_a_voltage(program, entries):
+    done = program("react", "Fe2O3", "Li2O2", "--entries", entries, "--open", "Li", "--voltage", "3.1", "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert result["chemical_potentials_ev"] == {"Li": -3.1}
+    assert "without Li" in result["normalisation"]
+
+
+def test_one_phase_shows_its_window(program, entries):
+    done = program("react", "Li2O", "--entries", entries)
+    assert (
+        "voltage window of the phase: 0.0000 (no interval) to 2.8000" in done.out
+    )  # 2 Li2O → Li2O2 + 2 Li costs 5.6 eV
+    result = json.loads(program("react", "Li2O", "--entries", entries, "--json").out)
+    assert result["oxidation_limit_v"]["value"] == pytest.approx(2.8)
+    assert result["profile"][-1]["high_v"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Li2S", "Li"], "no entry holds S"),
+        (["Li2O", "Qq"], "found the formula 'Qq'"),
+        (["Li2O", "Li4O2"], "on both sides"),
+        (["Li2O", "FeO", "--voltage", "2"], "--open Li"),
+        (["Li2O", "FeO", "--open", "Li", "--voltage", "-1"], "the metal plates"),
+        (["Li2O", "FeO", "--open", "O", "--voltage", "1"], "carries current"),
+        (["Li2O", "Li", "--open", "Li"], "nothing but elements of the reservoir"),
+        (["Li2O", "FeO", "--corrections", "best"], "as-stored, none"),
+        (["Li2O", "FeO", "--corrections", "MP2020"], "cannot be applied"),
+    ],
+)
+def test_bad_input_is_one_line(program, entries, arguments, words):
+    done = program("react", *arguments, "--entries", entries)
+    assert done.code == 2
+    assert words in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_without_entries(program, tmp_path):
+    assert "no --entries" in program("react", "Li2O", "Li").err
+    assert "no entries at" in program("react", "Li2O", "Li", "--entries", tmp_path / "none.json").err
