@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Interval
 from mlip_sse.analysis.transport.display.plots import CHARGE_COLOUR, COLOURS, new_figure, styled, write_quality
@@ -77,20 +78,23 @@ def plot_modes(
     """
     figure, (left, middle, right) = new_figure((10.2, 3.4), 1, 3, {})
     kelvin = series.temperatures_k
-    for temperature, motion in zip(kelvin, motions, strict=True):
+    shown = _side_by_side(kelvin)
+    for temperature, motion in zip(shown, motions, strict=True):
         _point(left, 1000.0 / temperature, motion.residence_ps, COLOURS[0])
-    left.set(yscale="log", xlabel="1000/T (1/K)", ylabel="residence time (ps)")
+    left.set(yscale="log", xlabel="1000/T (K⁻¹)", ylabel="residence time (ps)")
+    left.yaxis.set_minor_formatter("{x:g}")
+    left.yaxis.set_major_formatter("{x:g}")
     if series.activation is not None:
         energy = series.activation.activation_energy_ev
         left.set_title(f"$E_a$ of hops: {energy.value:.3f} eV [{energy.low:.3f}, {energy.high:.3f}]", loc="left")
-    for temperature, motion, mode in zip(kelvin, motions, series.dimension, strict=True):
+    for temperature, motion, mode in zip(shown, motions, series.dimension, strict=True):
         for ratio, marker in ((motion.point.second, "s"), (motion.point.third, "o")):
             if ratio is not None:
                 _point(middle, temperature, ratio, _MODE_COLOURS[str(mode)], marker)
     middle.axhline(least_ratio, color=_GREY, linewidth=0.8, linestyle="--")
     middle.set(xlabel="T (K)", ylabel="$D_2/D_1$ (squares), $D_3/D_1$ (circles)", ylim=(0.0, 1.05))
     _name_modes(middle, [str(mode) for mode in series.dimension])
-    for temperature, motion, called in zip(kelvin, motions, series.collectivity, strict=True):
+    for temperature, motion, called in zip(shown, motions, series.collectivity, strict=True):
         _point(right, temperature, motion.concerted.excess, _MODE_COLOURS[str(called)])
     right.axhline(least_excess, color=_GREY, linewidth=0.8, linestyle="--")
     right.axhline(0.0, color=_GREY, linewidth=0.6)
@@ -138,7 +142,8 @@ def _draw_strings(axes: "Axes", result: "StringResult") -> None:
     errors = np.where(known[:, None], np.abs(bounds - values[:, None]), 0.0).T
     axes.errorbar(times, values, errors, fmt="o-", color=COLOURS[0], markersize=3.5, linewidth=1.0, label="mobile ions")
     axes.set(xscale="log", xlabel="time (ps)", ylabel="mean string length (ions)")
-    axes.legend(loc="best", title=f"p = {result.p_value:.3g} over all", title_fontsize=8)
+    axes.margins(y=0.15)
+    axes.legend(loc="upper left", title=f"p = {result.p_value:.3g} over all", title_fontsize=8)
 
 
 def _draw_van_hove(axes: "Axes", result: "VanHoveResult", distinct: bool) -> None:
@@ -181,6 +186,15 @@ def _point(axes: "Axes", x: float, interval: Interval, colour: str, marker: str 
         return
     below, above = interval.value - interval.low, min(interval.high, 1e6) - interval.value
     axes.errorbar([x], [interval.value], [[below], [above]], fmt=marker, color=colour, markersize=4.5, linewidth=1.0)
+
+
+def _side_by_side(kelvin: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move runs of one temperature apart by a few kelvin, so that their bars do not hide each other."""
+    shown, step = kelvin.astype(np.float64), max(2.0, 0.012 * float(np.ptp(kelvin)))
+    for temperature in np.unique(kelvin):
+        same = np.flatnonzero(kelvin == temperature)
+        shown[same] += step * (np.arange(len(same)) - 0.5 * (len(same) - 1))
+    return shown
 
 
 def _name_modes(axes: "Axes", modes: Sequence[str]) -> None:
