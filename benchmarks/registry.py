@@ -73,6 +73,12 @@ GROUPS: dict[str, Group] = {
     "extxyz": Group("Read an extended XYZ file, {n:,} frames of 2,000 atoms", (500,), 1e-5),
     "cores": Group("One core and two, 500 ions, {n:,} frames", (20_000,), 1e-12, (1, 2)),
     "memory": Group("Peak memory beyond the trajectory, 500 ions, {n:,} frames", (20_000,)),
+    "rdf": Group("g(r) of 2,000 atoms to 10 Å in 200 shells, {n:,} frames", (20,)),
+    "rdf_cores": Group("g(r) on one core and two, 2,000 atoms, {n:,} frames", (400,), 1e-12, (1, 2)),
+    "rdf_size": Group("g(r) to 10 Å in 200 shells, one frame of {n:,} atoms", (5_000, 50_000, 1_000_000)),
+    # freud sums over the octant h, k, l ≥ 0 alone, which differs where shells hold few vectors
+    "structure_factor": Group("S(q) of 2,000 atoms to 4/Å in 80 shells, {n:,} frames", (10,), 0.05),
+    "neighbours": Group("Neighbours within 5 Å with vectors, {n:,} atoms", (2_000, 50_000)),
 }
 
 CASES: list[Case] = []
@@ -90,7 +96,7 @@ def case(group: str, name: str, package: str) -> Callable[[Callable[[int, Path],
 
 def load_cases() -> list[Case]:
     """Import the modules that hold cases and return these in the order of the tables."""
-    from benchmarks import msd_cases, read_cases, resource_cases  # noqa: F401  (importing registers them)
+    from benchmarks import msd_cases, read_cases, resource_cases, structure_cases  # noqa: F401  (importing registers them)
 
     order = list(GROUPS)
     return sorted(CASES, key=lambda entry: order.index(entry.group))
