@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
     from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
     from mlip_sse.md_protocols.diffusion_run import run
+    from mlip_sse.md_protocols.elastic_constants import ElasticScan, elastic_scan
+    from mlip_sse.md_protocols.elastic_specs import ElasticSpec
     from mlip_sse.md_protocols.hop_barrier import HopBarrier
     from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
     from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
@@ -26,6 +28,8 @@ __all__ = [
     "BulkDiffusionResult",
     "BulkDiffusionSpec",
     "DiffusionSpec",
+    "ElasticScan",
+    "ElasticSpec",
     "EquationOfStateSpec",
     "HopBarrier",
     "MeltQuenchResult",
@@ -39,6 +43,7 @@ __all__ = [
     "SegmentResult",
     "SimulationResult",
     "StaticResult",
+    "elastic_scan",
     "load_protocol",
     "neb_vacancy_hops",
     "relax_atoms",
@@ -53,6 +58,8 @@ _HOME = {
     "BulkDiffusionResult": "bulk_run",
     "BulkDiffusionSpec": "bulk_specs",
     "DiffusionSpec": "specs",
+    "ElasticScan": "elastic_constants",
+    "ElasticSpec": "elastic_specs",
     "EquationOfStateSpec": "static_specs",
     "HopBarrier": "hop_barrier",
     "MeltQuenchResult": "melt_run",
@@ -66,6 +73,7 @@ _HOME = {
     "SegmentResult": "result",
     "SimulationResult": "result",
     "StaticResult": "static_run",
+    "elastic_scan": "elastic_constants",
     "load_protocol": "specs",
     "neb_vacancy_hops": "neb_vacancy",
     "relax_atoms": "relaxation",

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
+from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_specs import NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
@@ -145,6 +146,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "bulk_diffusion": BulkDiffusionSpec,
         "relax": RelaxSpec,
         "equation_of_state": EquationOfStateSpec,
+        "elastic": ElasticSpec,
         "neb_vacancy": NebVacancySpec,
         "melt_quench": MeltQuenchSpec,
     }

@@ -14,6 +14,8 @@ from ase import Atoms
 
 from mlip_sse.analysis.results import to_json
 from mlip_sse.errors import RunError, SpecError
+from mlip_sse.md_protocols.elastic_constants import elastic_scan
+from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.equation_of_state import equation_of_state
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec
 from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
@@ -35,7 +37,7 @@ _ADVICE = "choose another output folder, or remove this one"
 
 @dataclass(frozen=True)
 class StaticResult:
-    """What a relaxation or an equation of state found.
+    """What a relaxation, an equation of state or elastic constants came to.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def run_static(
     potential: Potential | str | Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> StaticResult:
-    """Run a relaxation or an equation of state into a folder, or return what lies there already.
+    """Run a relaxation, an equation of state or elastic constants into a folder, or return what lies there already.
 
     Parameters
     ----------
@@ -91,8 +93,9 @@ def run_static(
         When the potential fails at the start, or the folder holds results of other inputs.
     """
     spec = load_protocol(protocol) if isinstance(protocol, str | Path) else protocol
-    if not isinstance(spec, RelaxSpec | EquationOfStateSpec):
-        raise SpecError(f"found a {type(spec).__name__}, expected a relaxation or an equation of state")
+    if not isinstance(spec, RelaxSpec | EquationOfStateSpec | ElasticSpec):
+        wanted = "a relaxation, an equation of state or elastic constants"
+        raise SpecError(f"found a {type(spec).__name__}, expected {wanted}")
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
     densities = spec.structure.density_g_cm3
@@ -108,6 +111,8 @@ def run_static(
         half.mkdir()
         if isinstance(spec, RelaxSpec):
             data = _relax(spec, model, atoms, half, tell)
+        elif isinstance(spec, ElasticSpec):
+            data = _strain(spec, model, atoms, half, tell)
         else:
             data = _scan(spec, model, atoms, half, tell)
         head = {"protocol": spec.protocol, "potential": model.card.name, "inputs_sha256": digest}
@@ -159,6 +164,16 @@ def _scan(
     if len(found.volumes):
         found.plot().savefig(half / PLOT_FILE, dpi=150)
     return found.to_dict()
+
+
+def _strain(
+    spec: ElasticSpec, model: Potential, atoms: Atoms, half: Path, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    found = elastic_scan(atoms, model.calculator(), spec, lambda n_done, n_all: tell(f"relaxation {n_done} of {n_all}"))
+    _write_structure(found.base, half / RELAXED_FILE)
+    if found.equation_of_state is not None and len(found.equation_of_state.volumes):
+        found.equation_of_state.plot().savefig(half / PLOT_FILE, dpi=150)
+    return {"structure": RELAXED_FILE, **found.to_dict()}
 
 
 def _write_structure(found: Relaxation, path: Path) -> None:
