@@ -240,6 +240,8 @@ def _judge(
     trajectory: Trajectory,
 ) -> Verdict:
     verdict = Verdict()
+    if assignment.sites.doubt:
+        verdict = verdict.weaken(assignment.sites.doubt)
     if assignment.unassigned_fraction > MOST_UNASSIGNED:
         verdict = verdict.weaken(
             f"ions are outside all sites for {assignment.unassigned_fraction:.0%} of the time, expected at most "

@@ -17,6 +17,12 @@ from mlip_sse.errors import InputError
 
 __all__ = ["CellMatch", "cell_matches", "map_sites"]
 
+_WIDE = 0.6
+"""Relative difference of lengths up to which the nearest supercell of another cell is sought."""
+
+_TIE = 0.02
+"""Å; orientations whose frameworks fit this equally well cannot be told apart."""
+
 _WORST = 1.5
 """Å; a framework atom farther from its place than this counts as this far: disorder shall not steer the fit."""
 
@@ -53,22 +59,40 @@ def cell_matches(
     matches within the tolerance, both handednesses
     the best match of all that were tried, None where not even lengths came near
     """
-    rows = _rows(unit, mean, max(2.5 * tolerance, 0.15))
-    found: list[CellMatch] = []
-    best: CellMatch | None = None
-    metric = mean @ mean.T
-    volume = abs(np.linalg.det(mean)) / abs(np.linalg.det(unit))
-    for chosen in itertools.product(*rows):
-        multiples = np.array(chosen)
-        size = abs(np.linalg.det(multiples))
-        if size < 0.5 or abs(size / volume - 1) > 0.6:
-            continue
-        misfit = _misfit(multiples @ unit, metric)
-        if best is None or misfit < best.misfit:
-            best = CellMatch(multiples, misfit)
-        if misfit <= tolerance:
-            found.append(CellMatch(multiples, misfit))
-    return found, best
+    slack = max(2.5 * tolerance, 0.12)
+    triples = _triples(_rows(unit, mean, slack), unit, mean, 2 * slack)
+    if not len(triples):  # for the number in the refusal
+        triples = _triples(_rows(unit, mean, _WIDE), unit, mean, _WIDE)
+    if not len(triples):
+        return [], None
+    inverse = np.linalg.inv(triples @ unit)
+    stretched = np.linalg.eigvalsh(inverse @ (mean @ mean.T) @ inverse.transpose(0, 2, 1))
+    misfits = np.abs(np.sqrt(np.maximum(stretched, 0.0)) - 1).max(axis=1)
+    found = [CellMatch(triples[k], float(misfits[k])) for k in np.flatnonzero(misfits <= tolerance)]
+    best = int(misfits.argmin())
+    return found, CellMatch(triples[best], float(misfits[best]))
+
+
+def _triples(
+    rows: list[NDArray[np.int64]], unit: NDArray[np.float64], mean: NDArray[np.float64], slack: float
+) -> NDArray[np.int64]:
+    """Return the triples of lattice vectors whose angles are about those of the mean cell, (n, 3, 3)."""
+    vectors = [row @ unit for row in rows]
+    lengths, metric = np.linalg.norm(mean, axis=1), mean @ mean.T
+
+    def fit(i: int, j: int) -> NDArray[np.bool_]:
+        near: NDArray[np.bool_] = np.abs(vectors[i] @ vectors[j].T - metric[i, j]) <= slack * lengths[i] * lengths[j]
+        return near
+
+    ab, ac, bc = fit(0, 1), fit(0, 2), fit(1, 2)
+    found = []
+    for a in range(len(rows[0])):
+        b, c = np.flatnonzero(ab[a]), np.flatnonzero(ac[a])
+        for i, j in np.argwhere(bc[np.ix_(b, c)]):
+            found.append(np.array([rows[0][a], rows[1][b[i]], rows[2][c[j]]]))
+    chosen = np.array(found, dtype=np.int64).reshape(-1, 3, 3)
+    kept: NDArray[np.int64] = chosen[np.abs(np.linalg.det(chosen)) > 0.5]
+    return kept
 
 
 def _rows(unit: NDArray[np.float64], mean: NDArray[np.float64], slack: float) -> list[NDArray[np.int64]]:
@@ -83,13 +107,6 @@ def _rows(unit: NDArray[np.float64], mean: NDArray[np.float64], slack: float) ->
         near = np.flatnonzero(np.abs(norms / length - 1) <= slack)
         rows.append(grid[near[np.argsort(np.abs(norms[near] - length), kind="stable")[:60]]])
     return rows
-
-
-def _misfit(vectors: NDArray[np.float64], metric: NDArray[np.float64]) -> float:
-    """Return the largest principal strain, sqrt of the eigenvalues of H Hᵀ against (M h)(M h)ᵀ, less one."""
-    inverse = np.linalg.inv(vectors)
-    stretched = np.linalg.eigvalsh(inverse @ metric @ inverse.T)
-    return float(np.abs(np.sqrt(np.maximum(stretched, 0.0)) - 1).max())
 
 
 def map_sites(
@@ -123,32 +140,67 @@ def map_sites(
     if not matches:
         raise InputError(_refusal(template, mean_cell, best, tolerance))
     if not len(template.framework):
-        match = min(matches, key=lambda m: (round(m.misfit, 6), -float(np.trace(m.multiples)), -m.multiples.min()))
+        match = _ordered(matches)[0]
         fractional, labels = _supercell(template.fractional, match.multiples, template.labels)
         origin = f"{template.name}, strain {match.misfit:.2%}, origin kept"
         return Sites(fractional, labels, mean_cell, origin)
-    fits = [_align(template, match, mean_cell, framework, framework_species) for match in _distinct(matches, template)]
-    distance, k, shift = min((fit[0], k, fit[1]) for k, fit in enumerate(fits))
-    match = _distinct(matches, template)[k]
-    if distance > largest_distance:
+    ordered = _ordered(matches)
+    fits = [_align(template, match, mean_cell, framework, framework_species) for match in ordered]
+    least = min(distance for distance, _ in fits)
+    if least > largest_distance:
         raise InputError(
-            f"{template.name}: after the best shift its framework atoms are {distance:.2f} Å (mean) from the "
+            f"{template.name}: after the best shift its framework atoms are {least:.2f} Å (mean) from the "
             f"trajectory's, expected at most {largest_distance:g} Å: another structure, or framework species that "
             "are mapped wrongly"
         )
-    fractional, labels = _supercell(template.fractional, match.multiples, template.labels)
+    equal = [k for k, (distance, _) in enumerate(fits) if distance <= least + _TIE]
+    placed = [_supercell(template.fractional, ordered[k].multiples, template.labels) for k in equal]
+    fractional, labels = placed[0][0] + fits[equal[0]][1], placed[0][1]
+    others = sum(
+        not _same_sites(fractional, labels, part[0] + fits[k][1], part[1], mean_cell)
+        for k, part in zip(equal[1:], placed[1:], strict=True)
+    )
+    match, distance = ordered[equal[0]], fits[equal[0]][0]
     origin = (
         f"{template.name}, {abs(round(float(np.linalg.det(match.multiples))))} unit cells, strain {match.misfit:.2%}, "
         f"framework {distance:.2f} Å (mean) from its places"
     )
-    return Sites(fractional + shift, labels, mean_cell, origin)
+    doubt = ""
+    if others:
+        doubt = (
+            f"{template.name}: the framework fits as well in {others} other orientations, which give other sites: name "
+            "more of the framework's species"
+        )
+    return Sites(fractional, labels, mean_cell, origin, doubt)
 
 
-def _distinct(matches: list[CellMatch], template: SiteTemplate) -> list[CellMatch]:
-    """Keep the matches of least misfit up to 1 % more, simplest first."""
+def _same_sites(
+    one: NDArray[np.float64],
+    one_labels: NDArray[np.str_],
+    other: NDArray[np.float64],
+    other_labels: NDArray[np.str_],
+    cell: NDArray[np.float64],
+) -> bool:
+    """Return whether two lists hold the same sites of the same classes."""
+    for start in range(0, len(one), 64):
+        apart = one[start : start + 64, None, :] - other[None]
+        distances = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=2)
+        nearest = distances.argmin(axis=1)
+        if distances.min(axis=1).max() > _WORST / 3 or (one_labels[start : start + 64] != other_labels[nearest]).any():
+            return False
+    return True
+
+
+def _ordered(matches: list[CellMatch]) -> list[CellMatch]:
+    """Keep the matches of least misfit up to 1 % more; those that turn and mirror least come first."""
     least = min(match.misfit for match in matches)
     kept = [match for match in matches if match.misfit <= least + 0.01]
-    return sorted(kept, key=lambda m: (-int((m.multiples > 0).sum() - (m.multiples < 0).sum()), m.multiples.tolist()))
+
+    def turned(match: CellMatch) -> tuple[bool, int, list[list[int]]]:
+        mirrored = float(np.linalg.det(match.multiples)) < 0
+        return mirrored, -int(np.trace(match.multiples)), (-match.multiples).tolist()
+
+    return sorted(kept, key=turned)
 
 
 def _supercell(

@@ -56,7 +56,7 @@ def network_scene(result: "SiteAnalysis") -> "Figure":
             **{f"{axis}axis": {"title": {"text": f"{axis} (Å)"}, "backgroundcolor": "white"} for axis in "xyz"},
         },
         margin={"l": 0, "r": 0, "t": 10, "b": 0},
-        legend={"itemsizing": "constant"},
+        legend={"itemsizing": "constant", "x": 0, "y": 1},
         template="plotly_white",
     )
     return figure

@@ -32,12 +32,15 @@ class Sites:
     cell : (3, 3) Å, rows are the vectors of the trajectory's mean cell
     origin
         Where the sites came from, in words, with the numbers of the fit.
+    doubt
+        Why they may be wrong; empty where nothing speaks against them.
     """
 
     fractional: NDArray[np.float64]
     labels: NDArray[np.str_]
     cell: NDArray[np.float64]
     origin: str = ""
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         shape = np.shape(self.fractional)

@@ -47,7 +47,7 @@ class Lattice:
 
 
 def lattice(kind, edge):
-    """A cubic lattice of ``edge`` unit cells, neighbours `NEIGHBOUR_DISTANCE` apart."""
+    """Return a cubic lattice of ``edge`` unit cells, neighbours `NEIGHBOUR_DISTANCE` apart."""
     unit = NEIGHBOUR_DISTANCE / _NEAREST[kind]
     corners = np.array([[i, j, k] for i in range(edge) for j in range(edge) for k in range(edge)], dtype=float)
     fractions = (corners[:, None, :] + np.array(_BASES[kind])[None]).reshape(-1, 3) / edge
@@ -63,7 +63,7 @@ def lattice(kind, edge):
 
 
 def vacancy(kind, edge, n_frames, vibration=0.12, seed=0):
-    """One vacancy, one exchange a frame: trajectory and sites."""
+    """Return trajectory and sites of one vacancy, one exchange a frame."""
     made = lattice(kind, edge)
     noise = (np.random.default_rng(seed).standard_normal(1 << 18) * vibration).astype(np.float32)
     positions = _one_vacancy(made.places, made.neighbours, made.steps, n_frames, noise, seed)
@@ -104,10 +104,10 @@ def two_barriers(
     vibration=0.25,
     seed=0,
 ):
-    """Independent ions on two kinds of sites that alternate on a simple cubic lattice.
+    """Let independent ions hop on two kinds of sites that alternate on a simple cubic lattice.
 
     An ion leaves a site of kind A or B along each of six directions with the rate ν exp(-E/k_B T).
-    Trajectory, sites and total rates (6 ν exp(-E/k_B T)) of leaving A and B in 1/fs.
+    Returns trajectory, sites and total rates (6 ν exp(-E/k_B T)) of leaving A and B in 1/fs.
     """
     made = lattice("sc", edge)
     kind = np.rint(made.places / NEIGHBOUR_DISTANCE).astype(int).sum(axis=1) % 2
