@@ -2,9 +2,10 @@
 
 The phase is titrated: the composition runs from its part without the ion to the ion's metal. The energy along this
 line is convex; its slopes are the plateaus of the chemical potential, Δμ = −z e V, its bends the phases between them.
-The window is the range of V in which the equilibrium holds the ions of the phase and no others. A phase above the hull has
-none of its own; the window then is that of what it decomposes to, as in the literature (Y. Zhu, X. He, Y. Mo, ACS Appl.
-Mater. Interfaces 7, 23685 (2015), https://doi.org/10.1021/acsami.5b07517). Energies are per atom of the phase itself.
+The window is the range of V in which the equilibrium holds the ions of the phase and no others. A phase above the
+hull has none of its own; the window then is that of what it decomposes to, as in the literature (Y. Zhu, X. He, Y.
+Mo, ACS Appl. Mater. Interfaces 7, 23685 (2015), https://doi.org/10.1021/acsami.5b07517). Energies are per atom of the
+phase itself.
 """
 
 import math
@@ -108,7 +109,7 @@ class PhaseStability:
     corrections: str
     sources: tuple[str, ...]
     verdict: Verdict
-    provenance: Provenance = field(default_factory=Provenance)
+    provenance: Provenance
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain names and numbers, the energies of decomposition at each plateau's ends among them."""
@@ -219,8 +220,9 @@ def phase_stability(hull: ConvexHull, what: str | Phase, ion: str = "Li") -> Pha
         "the phase" if stable else "what it decomposes to",
         profile,
         str(hull.phase_set.scheme),
-        tuple(sorted({each.state.source for each in inside})),
+        hull.phase_set.sources,
         _verdict(hull, profile.formula, phase, intervals["above"], {*amounts, ion}),
+        hull.provenance,
     )
 
 

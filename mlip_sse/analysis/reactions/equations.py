@@ -1,26 +1,24 @@
 """Balanced equations in small whole numbers, where there are some."""
 
 from collections.abc import Mapping
-from fractions import Fraction
-from math import gcd, lcm
 
 __all__ = ["balanced_equation", "whole_numbers"]
 
 _LARGEST = 2000
 """Whole numbers beyond it help nobody; decimals are written instead."""
 
+_TOLERANCE = 1e-7
+
 
 def whole_numbers(amounts: Mapping[str, float]) -> dict[str, float]:
-    """Scale amounts to the smallest whole numbers, or to a largest reactant of 1 where those are large."""
+    """Scale amounts to the smallest whole numbers, or to a largest of 1 where those are beyond 2000."""
     largest = max(amounts.values())
-    parts = {name: Fraction(amount / largest).limit_denominator(_LARGEST) for name, amount in amounts.items()}
-    exact = all(abs(float(part) - amounts[name] / largest) < 1e-6 for name, part in parts.items())
-    scale = lcm(*(part.denominator for part in parts.values()))
-    numbers = {name: int(part * scale) for name, part in parts.items()}
-    divisor = gcd(*numbers.values()) or 1
-    if not exact or max(numbers.values()) // divisor > _LARGEST or 0 in numbers.values():
-        return {name: amount / largest for name, amount in amounts.items()}
-    return {name: float(number // divisor) for name, number in numbers.items()}
+    parts = [amount / largest for amount in amounts.values()]
+    for scale in range(1, _LARGEST + 1):
+        tolerance = _TOLERANCE * scale
+        if all(abs(part * scale - round(part * scale)) < tolerance and part * scale > 0.5 for part in parts):
+            return {name: float(round(part * scale)) for name, part in zip(amounts, parts, strict=True)}
+    return dict(zip(amounts, parts, strict=True))
 
 
 def balanced_equation(reactants: Mapping[str, float], products: Mapping[str, float]) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mlip_sse.analysis.reactions.phases import Phase, PhaseSet, formula_of
 from mlip_sse.analysis.reactions.simplex import SOLVED, bends, least_energies, least_energy
 from mlip_sse.errors import InputError, RunError
+from mlip_sse.provenance import Provenance
 
 __all__ = ["STABLE_EV_ATOM", "Bend", "ConvexHull", "Equilibrium", "System"]
 
@@ -145,6 +146,11 @@ class ConvexHull:
     def candidates(self) -> tuple[Phase, ...]:
         """The phase of least energy at each composition."""
         return tuple(self.phase_set.by_composition.values())
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Version and sources that all results of this hull share."""
+        return Provenance(settings={"corrections": str(self.phase_set.scheme), "sources": list(self.phase_set.sources)})
 
     @cached_property
     def fractions(self) -> NDArray[np.float64]:

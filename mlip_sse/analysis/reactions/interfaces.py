@@ -12,7 +12,7 @@ J. Mater. Chem. A 4, 3253 (2016), https://doi.org/10.1039/C5TA08574H.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mlip_sse.analysis.reactions.corrections import remarks_on
@@ -24,7 +24,7 @@ from mlip_sse.analysis.results import Interval, Quality, Verdict
 from mlip_sse.errors import InputError
 from mlip_sse.provenance import Provenance
 
-__all__ = ["CHARGES", "InterfaceReaction", "Kink", "Reactant", "react", "reservoir_of"]
+__all__ = ["CHARGES", "InterfaceReaction", "Kink", "Reactant", "normalisation_of", "react", "reservoir_of"]
 
 CHARGES = {"Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Ag": 1, "Cu": 1, "Mg": 2, "Ca": 2, "Zn": 2, "Al": 3}
 """Charge of the ion that carries the current, for voltages against the metal."""
@@ -72,7 +72,7 @@ class InterfaceReaction:
     functionals: tuple[str, ...]
     sources: tuple[str, ...]
     verdict: Verdict
-    provenance: Provenance = field(default_factory=Provenance)
+    provenance: Provenance
 
     def to_dict(self) -> dict[str, Any]:
         """Return the names that scripts rely on first."""
@@ -136,7 +136,7 @@ def react(
     open_to = dict(reservoirs or {})
     sides, kinks = _sides_and_kinks(hull, first, second, open_to)
     elements = {*sides[0].amounts, *sides[1].amounts, *open_to}
-    inside = hull.phase_set.within(elements).phases
+    inside = hull.phase_set.within(elements).phases if hull.phase_set.is_uncertain else ()
     own = [each for each in (first, second) if isinstance(each, Phase)]
 
     def quantities(phases: Sequence[Phase]) -> Mapping[str, float]:
@@ -163,11 +163,12 @@ def react(
         total.equation if reacts else "no reaction",
         kinks,
         open_to,
-        _normalisation(open_to),
+        normalisation_of(open_to),
         str(hull.phase_set.scheme),
-        tuple(sorted({phase.state.functional for phase in inside})),
-        tuple(sorted({phase.state.source for phase in inside})),
+        hull.phase_set.functionals,
+        hull.phase_set.sources,
         _verdict(hull, sides, elements, intervals["total"]),
+        hull.provenance,
     )
 
 
@@ -248,7 +249,8 @@ def _content(amounts: Mapping[str, float], element: str) -> float:
     return sum(n * read_formula(formula).get(element, 0.0) for formula, n in amounts.items())
 
 
-def _normalisation(open_to: Mapping[str, float]) -> str:
+def normalisation_of(open_to: Mapping[str, float]) -> str:
+    """Say what the energies are divided by."""
     if not open_to:
         return "per atom of the mixture"
     return f"per atom of the mixture without {', '.join(open_to)}, which the reservoir gives and takes"
@@ -264,8 +266,7 @@ def _verdict(hull: ConvexHull, sides: "tuple[_Side, _Side]", elements: set[str],
             )
     for remark in remarks_on(hull.phase_set.scheme, sorted(elements)):
         verdict = verdict.weaken(remark)
-    functionals = {p.state.functional for p in hull.phase_set.phases if elements.issuperset(p.amounts)}
-    if hull.phase_set.scheme == "none" and {"GGA", "GGA+U"} <= functionals:
+    if hull.phase_set.scheme == "none" and {"GGA", "GGA+U"} <= set(hull.phase_set.functionals):
         verdict = verdict.weaken(
             "uncorrected GGA and GGA+U energies meet, which only a correction scheme makes comparable"
         )

@@ -134,6 +134,21 @@ class PhaseSet:
                 lowest[key] = phase
         return lowest
 
+    @cached_property
+    def functionals(self) -> tuple[str, ...]:
+        """The functionals of its energies."""
+        return tuple(sorted({phase.state.functional for phase in self.phases}))
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Where its energies are from."""
+        return tuple(sorted({phase.state.source for phase in self.phases}))
+
+    @cached_property
+    def is_uncertain(self) -> bool:
+        """Whether any energy has a stated uncertainty or a committee."""
+        return any(phase.uncertainty_ev_atom or phase.committee_ev_atom for phase in self.phases)
+
     def lowest(self, amounts: Mapping[str, float]) -> Phase | None:
         """Return the phase of least energy at this composition, or None."""
         return self.by_composition.get(composition_key(amounts))

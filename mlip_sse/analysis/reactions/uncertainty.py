@@ -1,10 +1,10 @@
 """From stated uncertainties of energies to intervals of what is derived from them.
 
-Energies of a calculation have no statistical error: without a stated uncertainty there is no interval, and that is what
-is said. A standard deviation per entry (a systematic ± that the user states) is propagated by drawing all energies
-anew, independently for each composition; polymorphs share their draw, or the lowest of many would be too low. A committee
-is followed member by member through the whole calculation, so that errors common to several phases cancel as they do
-in truth.
+Energies of a calculation have no statistical error: without a stated uncertainty there is no interval, and that is
+what is said. A standard deviation per entry (a systematic ± that the user states) is propagated by drawing all
+energies anew, independently for each composition; polymorphs share their draw, or the lowest of many would be too
+low. A committee is followed member by member through the whole calculation, so that errors common to several phases
+cancel as they do in truth.
 """
 
 import dataclasses
