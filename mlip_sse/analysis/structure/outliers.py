@@ -228,7 +228,9 @@ class OutlierDetector:
     def _rate(self, alarms: NDArray[np.bool_], belongs: NDArray[np.integer]) -> Interval:
         share, n_groups = float(alarms.mean()), len(np.unique(belongs))
         between = _variance_between(alarms, belongs)
-        return share_interval_of(share, between, n_groups, len(alarms), self.confidence, "groups")
+        return share_interval_of(
+            share, between, n_groups, len(alarms), self.confidence, f"samples in {n_groups} groups"
+        )
 
 
 def _variance_between(belongs_to_some: NDArray[np.bool_], groups: NDArray[np.integer]) -> float:

@@ -53,6 +53,22 @@ def sum_radial(
     smooth: bool,
     out: NDArray[np.float64],
 ) -> None:
+    """Add Σ_j exp(−((r_ij − μ) s)²) f(r_ij) up by species; see `symmetry_functions.radial_functions`.
+
+    Parameters
+    ----------
+    offsets : (n_centres + 1,) where each centre's neighbours begin
+    indices : (n_pairs,) atoms
+    distances : (n_pairs,) Å
+    kinds : (n_atoms,) species
+    mu : (n_mu,) Å
+    steepness : (n_mu,) s in Å⁻¹
+    cutoff
+        Å.
+    smooth
+        Whether f is the cosine cutoff, or one.
+    out : (n_centres, n_kinds, n_mu), filled
+    """
     longest = _most(offsets)
     order, starts = np.empty(longest, np.int64), np.empty(out.shape[1] + 1, np.int64)
     away, weights, gauss = np.empty(longest), np.ones(longest), np.empty(longest)
@@ -93,7 +109,24 @@ def sum_angular(
     smooth: bool,
     out: NDArray[np.float64],
 ) -> None:
-    # terms of one decay lie together: terms[term_starts[d] : term_starts[d + 1]]
+    """Add the angular functions up by pair of species; see `symmetry_functions.angular_functions`.
+
+    Parameters
+    ----------
+    offsets : (n_centres + 1,) where each centre's neighbours begin
+    indices : (n_pairs,) atoms
+    vectors : (n_pairs, 3) Å
+    kinds : (n_atoms,) species
+    decays : (n_decays,) distinct ξ⁻² in Å⁻²
+    term_starts : (n_decays + 1,)
+    terms : (n_terms,) those with the decay d are terms[term_starts[d] : term_starts[d + 1]]
+    signs, sharpness : (n_terms,) λ and ζ
+    cutoff
+        Å.
+    smooth
+        Whether cosine cutoffs of all three distances weigh a pair.
+    out : (n_centres, n_kinds (n_kinds + 1)/2, n_terms), filled
+    """
     n_terms, n_kinds = len(signs), int((np.sqrt(8.0 * out.shape[1] + 1.0) - 1.0) / 2.0 + 0.5)
     longest = _most(offsets)
     order, starts = np.empty(longest, np.int64), np.empty(n_kinds + 1, np.int64)

@@ -104,7 +104,7 @@ def share_interval(belongs: NDArray[np.bool_], confidence: float = 0.95) -> Inte
         length = n_frames // n_blocks
         blocks = belongs[: n_blocks * length].reshape(n_blocks, -1).mean(axis=1)
         variance = max(variance, float(blocks.var(ddof=1)) / n_blocks)
-    return share_interval_of(float(belongs.mean()), variance, n_atoms, belongs.size, confidence, "atoms")
+    return share_interval_of(float(belongs.mean()), variance, n_atoms, belongs.size, confidence, f"atoms of {n_atoms}")
 
 
 def share_interval_of(
@@ -125,7 +125,7 @@ def share_interval_of(
     confidence
         Of the interval.
     what
-        What is counted, in the plural, for the method's text.
+        What is counted, for the method's text.
     """
     n = float(n_independent)
     if 0.0 < share < 1.0:
@@ -133,7 +133,7 @@ def share_interval_of(
     tail = 0.5 * (1.0 - confidence)
     low = float(betaincinv(share * n, (1.0 - share) * n + 1.0, tail)) if share > 0 else 0.0
     high = float(betaincinv(share * n + 1.0, (1.0 - share) * n, 1.0 - tail)) if share < 1 else 1.0
-    return Interval(share, low, high, confidence, f"Clopper-Pearson, {n:.3g} effective {what} of {n_independent}")
+    return Interval(share, low, high, confidence, f"Clopper-Pearson, {n:.3g} effective {what}")
 
 
 def _correlation_time(deviations: NDArray[np.float64]) -> float:
