@@ -179,7 +179,7 @@ def couple_events(
     quantile = float(ndtri(0.5 + 0.5 * confidence))
     # a trajectory with coupling varies by as many coupled events as it has, and one event is the least there is
     error = math.sqrt(spread**2 + max(found - mean, 1.0))
-    detectable = (float(ndtri(confidence)) + float(ndtri(_POWER))) * math.sqrt(spread**2 + 1.0) / max(n_turns, 1)
+    detectable = _detectable(spread, confidence) / max(n_turns, 1)
     word: Word = "no coupling seen"
     if n_turns < _FEWEST_EVENTS or n_hops < _FEWEST_EVENTS or detectable > 1.0 or p_value is None:
         word = "not enough events"
@@ -266,6 +266,16 @@ def _alive(
     frames, units = (np.asarray(part, dtype=np.int64) for part in events)
     inside = (frames >= start) & (frames < stop)
     return frames[inside] - start, units[inside]
+
+
+def _detectable(spread: float, confidence: float) -> float:
+    """Return the excess E that passes the test in 4 of 5 cases: E = z₁ s + z₂ √(s² + E).
+
+    s is the scatter of the null, one event added, for counts are whole; E coupled events scatter by themselves.
+    """
+    first, second, s = float(ndtri(confidence)), float(ndtri(_POWER)), math.sqrt(spread**2 + 1.0)
+    half = first * s + 0.5 * second**2
+    return half + math.sqrt(half**2 - (first**2 - second**2) * s**2)
 
 
 @nb.njit(cache=True)

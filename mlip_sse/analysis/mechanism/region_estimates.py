@@ -29,6 +29,7 @@ _FEWEST_SURVIVORS = 0.1
 _FEWEST_LAGS = 3
 _FEWEST_GROUPS = 5
 _UNRESOLVED = 2.0
+_LEAST_SQUARE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def slope_window(sums: RegionSums, cage: float) -> SlopeWindow | None:
     if len(chosen) < _FEWEST_LAGS or sums.lags[chosen[-1]] < 2 * cage:
         return None
     msd = sums.sums[:, :, chosen, ALONG].sum(axis=(0, 1)) / origins[chosen]
-    return SlopeWindow(chosen, origins[chosen] / sums.lags[chosen] / np.maximum(msd, 1e-300) ** 2)
+    return SlopeWindow(chosen, origins[chosen] / sums.lags[chosen] / np.maximum(msd, _LEAST_SQUARE) ** 2)
 
 
 def diffusion_slope(sums: RegionSums, window: SlopeWindow, direction: int) -> float:

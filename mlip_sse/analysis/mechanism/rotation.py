@@ -261,6 +261,8 @@ def _libration(events: Reorientations, level: float) -> Interval | None:
     squares, weights = events.libration_deg2[settled], events.n_settled[settled]
     mean = float(np.average(squares, weights=weights))
     value = math.sqrt(mean)
+    if mean == 0:
+        return Interval(0.0, 0.0, 0.0, level, "nothing librates")
     if n == 1:
         return Interval(value, 0.0, math.inf, level, "root mean square angle of one unit: its spread is not known")
     residuals = weights * (squares - mean) / weights.sum()
