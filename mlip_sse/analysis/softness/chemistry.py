@@ -16,7 +16,15 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["LocalSoftness", "Surroundings", "by_coordination", "by_nearest", "coordination_correlation", "look_around"]
+__all__ = [
+    "LocalSoftness",
+    "Surroundings",
+    "by_coordination",
+    "by_nearest",
+    "coordination_correlation",
+    "look_around",
+    "unit_labels",
+]
 
 _N_DRAWS = 500
 _MIN_SHARE = 0.002
@@ -101,6 +109,25 @@ def look_around(
         near = neighbour_list(positions, cell, max(reach, cutoff), ions, labelled)
         nearest[row], counts[row] = _nearest(near, numbers, reach), _counts(near, numbers, cutoff, len(names))
     return Surroundings(names, nearest, counts, cutoff)
+
+
+def unit_labels(trajectory: "Trajectory", mobile: Sequence[str], centre: str, ligand: str) -> list[str]:
+    """Return the unit of each ligand in the first frame, such as PS4 or free, and the species of other immobile atoms.
+
+    Centres lie inside of their units and have no label; a unit that breaks later keeps its first name.
+    """
+    from mlip_sse.analysis.structure.polyhedra import classify, default_bond_lengths, find_bonding
+
+    centres, ligands = trajectory.indices(centre), trajectory.indices(ligand)
+    lengths = default_bond_lengths(centre, ligand)
+    positions, cell = np.asarray(trajectory.positions[0], dtype=np.float64), trajectory.cells[0]
+    bonding = find_bonding(positions, cell, centres, ligands, lengths)
+    units = classify(bonding, len(centres), len(ligands), (centre, ligand))
+    labels = ["" if str(symbol) in (*mobile, centre) else str(symbol) for symbol in trajectory.species]
+    for atom, kind in zip(ligands, units.of_ligands, strict=True):
+        name = units.names[kind]
+        labels[atom] = f"{name} {ligand}" if name == "free" else name
+    return labels
 
 
 def by_nearest(surroundings: Surroundings, softness: NDArray[np.float64], confidence: float) -> list[LocalSoftness]:

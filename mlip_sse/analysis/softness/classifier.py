@@ -178,6 +178,7 @@ class Softness:
             plane = Plane(
                 **arrays, intercept=float(data["plane"]["intercept"]), penalty=float(data["plane"]["penalty"])
             )
+            names = list(data["names"])
             softness = cls(
                 mobile=tuple(data["mobile"]),
                 functions=functions,
@@ -190,7 +191,7 @@ class Softness:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{label}: incomplete softness ({error!r}); fit and save it again") from error
         lengths = {len(plane.weights), len(plane.means), len(plane.scales), len(functions.names)}
-        if len(lengths) != 1 or list(data["names"]) != list(functions.names):
+        if len(lengths) != 1 or names != list(functions.names):
             raise FormatError(f"{label}: weights and structure functions do not fit each other; fit the softness again")
         return softness
 

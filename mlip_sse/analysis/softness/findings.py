@@ -103,7 +103,7 @@ def compare_softness(results: Sequence[tuple[float, SoftnessResult]], confidence
         verdict=worst,
         details={"softness": softness.to_dict(), "window_ps": fit.window_ps},
         tables=tables,
-        plot=lambda: plot_series(fit, origin),
+        plot=lambda: plot_series(fit, origin, worst),
         result=fit,
     )
 

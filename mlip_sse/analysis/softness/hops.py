@@ -31,7 +31,8 @@ class Hops:
     rattling : (n_hops,) whether the ion came back at once, or is coming back
     whole : (n_hops,) whether the frame before the crossing was seen
     residence_ps
-        Mean time between hops: the time of all ions over the number of hops; infinite without hops.
+        Mean time at rest: the time of all ions outside of hops over the number of hops, so that hops which run
+        together do not make it longer; infinite without hops.
     """
 
     ions: NDArray[np.int64]
@@ -98,8 +99,8 @@ def find_hops(
         back = (ions[1:] == ions[:-1]) & (np.diff(peaks) <= return_frames) & (together < RATTLE_SHARE * shorter)
         rattling[1:] |= back
         rattling[:-1] |= back
-    total_ps = indicator.values.size * indicator.frame_spacing_fs / 1000.0
-    residence = total_ps / len(ions) if len(ions) else np.inf
+    resting = indicator.values.size - int((ends - starts).sum())
+    residence = resting * indicator.frame_spacing_fs / 1000.0 / len(ions) if len(ions) else np.inf
     return Hops(ions, starts + half, peaks + half, ends + half, shifts, rattling, starts > 0, residence)
 
 
@@ -119,12 +120,12 @@ def judge_storage(indicator: HopIndicator, hops: Hops, thresholds: Thresholds) -
         )
     if residence < half:
         verdict = verdict.refuse(
-            f"an ion hops every {residence:.3g} ps, faster than half a window of {half:g} ps: hops run into one "
+            f"an ion rests for {residence:.3g} ps between hops, less than half a window of {half:g} ps: hops run into one "
             "another; store more often and narrow half_window_ps"
         )
     elif residence < 3.0 * half:
         verdict = verdict.weaken(
-            f"an ion hops every {residence:.3g} ps, less than three half windows of {half:g} ps: some hops run together"
+            f"an ion rests for {residence:.3g} ps between hops, less than three half windows of {half:g} ps: some hops run together"
         )
     ideal = thresholds.jump_length**2 + thresholds.cage_variance
     if len(hops) and thresholds.hop > ideal:

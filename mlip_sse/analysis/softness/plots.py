@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlip_sse.analysis.results import Interval
+from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.softness.analysis import SoftnessResult
 from mlip_sse.analysis.softness.auc import roc_curve
 from mlip_sse.analysis.softness.thermodynamics import HopThermodynamics
@@ -35,7 +35,7 @@ def plot_softness(result: SoftnessResult, confidence: float) -> "Figure":
 
 
 @styled
-def plot_series(fit: HopThermodynamics, origin: str) -> "Figure":
+def plot_series(fit: HopThermodynamics, origin: str, verdict: Verdict) -> "Figure":
     """Draw P_R against temperature for ranges of softness with their fits, and ΔE(S)."""
     figure, (left, right) = new_figure((8.2, 3.6), 1, 2, {})
     inverse = 1000.0 / np.array(fit.temperatures_k)
@@ -52,10 +52,11 @@ def plot_series(fit: HopThermodynamics, origin: str) -> "Figure":
         grid = np.linspace(inverse.min(), inverse.max(), 40)
         left.plot(grid, _model(fit, part.softness, grid), color=colour, lw=1.0)
     left.set(yscale="log", xlabel="1000/T (1/K)", ylabel=f"hops in {fit.window_ps:g} ps, −ln(1 − P$_R$)")
-    left.legend(ncols=2)
+    left.margins(y=0.25)
+    left.legend(ncols=2, loc="lower left")
     left.set_title(f"softness trained at {origin}", loc="left")
     _draw_barriers(right, fit)
-    write_quality(right, fit.verdict)
+    write_quality(right, verdict)
     return figure
 
 
@@ -92,7 +93,7 @@ def _draw_probability(axes: "Axes", result: SoftnessResult) -> None:
 def _draw_weights(axes: "Axes", result: SoftnessResult) -> None:
     functions, plane = result.softness.functions, result.softness.plane
     axes.axhline(0, color=_GREY, lw=0.7, ls=":")
-    colours = (*COLOURS, CHARGE_COLOUR)
+    colours = (*COLOURS[:3], CHARGE_COLOUR, *COLOURS[3:])
     n = len(functions.mu)
     for k, species in enumerate(functions.species):
         weights, colour = plane.weights[k * n : (k + 1) * n], colours[k % len(colours)]
@@ -114,6 +115,9 @@ def _draw_barriers(axes: "Axes", fit: HopThermodynamics) -> None:
     grid = np.linspace(softness.min(), softness.max(), 50)
     energy, slope = fit.energy_ev.value or 0.0, fit.energy_slope_ev.value or 0.0
     axes.plot(grid, energy - slope * grid, color=CHARGE_COLOUR, lw=1.2, label="e0 − e1 S, all at once")
+    if fit.onset_k is not None:
+        bounds = f"{fit.onset_k.value:.0f} [{fit.onset_k.low:.0f}, {fit.onset_k.high:.0f}] K"
+        axes.text(0.04, 0.04, f"T$_0$ = {bounds}", transform=axes.transAxes, fontsize=8)
     axes.set(xlabel="softness S", ylabel="ΔE (eV)")
     axes.legend(loc="best")
 

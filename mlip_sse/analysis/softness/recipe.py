@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from mlip_sse.analysis.trajectory_settings import FindingRecipe
+from mlip_sse.analysis.trajectory_settings import FindingRecipe, Symbol
 
 if TYPE_CHECKING:
     from mlip_sse.analysis.findings import Finding
@@ -22,13 +22,20 @@ class SoftnessRecipe(FindingRecipe):
         0.5, gt=0, lt=100, description="half window of p_hop in ps: five vibrations or more, a third of the residence"
     )
     hop_distance: float | None = Field(
-        None, gt=0, lt=100, description="length of a jump in Å, from which p_c follows; chosen from the hops"
+        None,
+        gt=0,
+        lt=100,
+        description="length of a jump in Å, from which p_c follows; chosen from the hops",
+        examples=[3.0],
     )
     hop_threshold: float | None = Field(
-        None, gt=0, lt=1000, description="p_c in Å² as it is wanted; from cage and jump length"
+        None, gt=0, lt=1000, description="p_c in Å² as it is wanted; from cage and jump length", examples=[2.5]
     )
     stable_ps: float | None = Field(
-        None, gt=0, description="length of a stable span in ps; the longest of 3, 2, 1 residences that leaves enough"
+        None,
+        gt=0,
+        description="length of a stable span in ps; the longest of 3, 2, 1 residences that leaves enough",
+        examples=[2.0],
     )
     average_ps: float = Field(
         0.2, ge=0, le=10, description="positions are averaged over this time in ps; 0 for inherent structures"
@@ -41,14 +48,22 @@ class SoftnessRecipe(FindingRecipe):
     coordination_cutoff: float = Field(
         3.2, gt=0, lt=20, description="longest contact of an ion and a neighbour in Å, for coordination numbers"
     )
+    unit_centre: Symbol | None = Field(
+        None, description="centre of polyanions, for softness by nearest unit; by nearest species", examples=["P"]
+    )
+    unit_ligand: Symbol = Field("S", description="ligand of these polyanions")
     softness: str | None = Field(
-        None, min_length=1, description="a fitted softness (.json) to apply; one is fitted to each trajectory"
+        None,
+        min_length=1,
+        description="a fitted softness (.json) to apply; one is fitted to each trajectory",
+        examples=["fitted.json"],
     )
     seed: int = Field(0, ge=0, description="of everything that is drawn")
 
     def measure(self, trajectory: "Trajectory") -> "Finding":
         """Fit, or apply, a softness."""
         from mlip_sse.analysis.softness.analysis import SoftnessAnalysis
+        from mlip_sse.analysis.softness.chemistry import unit_labels
         from mlip_sse.analysis.softness.classifier import Softness
         from mlip_sse.analysis.softness.findings import softness_finding
 
@@ -69,7 +84,10 @@ class SoftnessRecipe(FindingRecipe):
             seed=self.seed,
             softness=None if self.softness is None else Softness.load(self.softness),
         )
-        return softness_finding(analysis.run(trajectory), self.confidence)
+        labels = None
+        if self.unit_centre is not None:
+            labels = unit_labels(trajectory, self.mobile, self.unit_centre, self.unit_ligand)
+        return softness_finding(analysis.run(trajectory, labels), self.confidence)
 
     def compare(self, findings: "Sequence[tuple[float, Finding]]") -> "Finding | None":
         """Count hops at all temperatures by one softness, and fit barriers and prefactors against it."""
