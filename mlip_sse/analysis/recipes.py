@@ -7,6 +7,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlip_sse.analysis.mechanism.concerted_recipe import ConcertedRecipe
+from mlip_sse.analysis.mechanism.regions_recipe import RegionsRecipe
+from mlip_sse.analysis.mechanism.rotation_recipe import RotationRecipe
+from mlip_sse.analysis.mechanism.sites_recipe import SitesAndJumpsRecipe
+from mlip_sse.analysis.softness.recipe import SoftnessRecipe
+from mlip_sse.analysis.structure.recipe import StructureRecipe
 from mlip_sse.analysis.trajectory_settings import FindingRecipe, Symbol, TrajectorySettings
 from mlip_sse.errors import SpecError
 from mlip_sse.specs import Spec, load_spec
@@ -100,7 +106,16 @@ class ArrheniusRecipe(TransportSettings):
 Recipe = TransportRecipe | ArrheniusRecipe | FindingRecipe
 
 RECIPES: Mapping[str, type[TrajectorySettings]] = MappingProxyType(
-    {"transport": TransportRecipe, "arrhenius": ArrheniusRecipe}
+    {
+        "transport": TransportRecipe,
+        "arrhenius": ArrheniusRecipe,
+        "structure": StructureRecipe,
+        "sites_and_jumps": SitesAndJumpsRecipe,
+        "concerted": ConcertedRecipe,
+        "rotation": RotationRecipe,
+        "regions": RegionsRecipe,
+        "softness": SoftnessRecipe,
+    }
 )
 
 

@@ -15,6 +15,7 @@ from mlip_sse.errors import InputError
 from mlip_sse.potentials.training_data.drawing import contact_frames
 from mlip_sse.potentials.training_data.specs import ContactSpec
 from mlip_sse.potentials.training_data.starts import plain_structure, structure_of
+from mlip_sse.potentials.training_data.unit_contacts import unit_contact_frames
 from mlip_sse.structures import (
     compact_supercell,
     disordered_crystal,
@@ -145,7 +146,8 @@ def seed_frames(spec: LearningSpec, atoms: "Atoms", name: str) -> "list[Atoms]":
             frame.info = {"group": f"{name} {group}", "place": place}
     contacts = ContactSpec(n_frames=wanted.contacts) if wanted.contacts else None
     pushed = [] if contacts is None else contact_frames(atoms, contacts, f"{name} contacts", spec.seed)
-    return [*(frame for frames in groups.values() for frame in frames), *pushed]
+    met = unit_contact_frames(atoms, wanted.units, f"{name} units", spec.seed) if wanted.units else []
+    return [*(frame for frames in groups.values() for frame in frames), *pushed, *met]
 
 
 def _displaced(atoms: "Atoms", mobile: str, length_a: float, seed: int) -> "Atoms":

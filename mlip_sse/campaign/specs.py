@@ -76,10 +76,11 @@ class SeedsSpec(Spec):
     rattled: int = Field(12, ge=1, le=500, description="frames with all atoms displaced by 0.05 to 0.15 Å")
     displaced: int = Field(10, ge=0, le=500, description="frames with the mobile ions displaced by 0.3 to 0.6 Å")
     contacts: int = Field(20, ge=0, le=500, description="frames with one pair of atoms pushed together")
+    units: int = Field(12, ge=0, le=500, description="frames with two polyanions pushed together, where any are near")
 
     @property
     def n_frames(self) -> int:
-        """Frames of each arrangement beside the relaxation."""
+        """Frames of each arrangement beside the relaxation, and beside ``units``, which few structures have."""
         return self.strained + self.rattled + self.displaced + self.contacts
 
 
@@ -260,7 +261,7 @@ class BarrierCampaignSpec(LearningSpec):
         examples=[{"crystal": "li3ocl", "min_width_a": 7.5}],
     )
     seeds: SeedsSpec = Field(
-        default_factory=lambda: SeedsSpec(strained=7, rattled=8, displaced=8, contacts=4),
+        default_factory=lambda: SeedsSpec(strained=7, rattled=8, displaced=8, contacts=4, units=0),
         description="the first labelled frames, as many of the crystal and of each cell with a vacancy",
     )
     explore: ModerateExplorationSpec = Field(

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mlip_sse.analysis.results import Estimate, Interval
-from mlip_sse.analysis.structure import PairCounter, RadialDistribution, peak_position
-from mlip_sse.analysis.structure.rdf import cell_widths
+from mlip_sse.analysis.structure.rdf import PairCounter, RadialDistribution, cell_widths, peak_position
 from mlip_sse.analysis.transport.transport import Transport
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory

@@ -68,13 +68,20 @@ class SitesAndJumpsRecipe(FindingRecipe):
         (), description="species whose atoms are the corners of tetrahedral sites", examples=[["S", "Cl"]]
     )
     radius: float | None = Field(
-        None, gt=0, lt=10, description="outer radius of spheres in Å; half the closest distance of two sites"
+        None,
+        gt=0,
+        lt=10,
+        description="outer radius of spheres in Å; half the closest distance of two sites",
+        examples=[1.2],
     )
     inner_fraction: float = Field(
         0.6, gt=0, le=1, description="an ion arrives within this fraction of the radius (hysteresis)"
     )
     minimum_residence_fs: float | None = Field(
-        None, ge=0, description="shorter visits do not count; none for spheres, three frames for the others"
+        None,
+        ge=0,
+        description="shorter visits do not count; none for spheres, three frames for the others",
+        examples=[300.0],
     )
     cell_tolerance: float = Field(0.05, gt=0, lt=0.3, description="largest strain between the file's cell and the mean")
 

@@ -1,5 +1,4 @@
-"""Structure in time: partial radial distributions."""
+"""Where atoms are, and what surrounds them: pairs, scattering, density, polyanions, order, distortions.
 
-from mlip_sse.analysis.structure.rdf import PairCounter, RadialDistribution, peak_position, radial_distributions
-
-__all__ = ["PairCounter", "RadialDistribution", "peak_position", "radial_distributions"]
+Nothing is imported here: recipes are read by commands that need no kernel.
+"""

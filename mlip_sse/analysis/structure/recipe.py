@@ -18,7 +18,11 @@ class StructureRecipe(FindingRecipe):
 
     recipe: Literal["structure"] = Field(description="the kind of recipe")
     r_max: float | None = Field(
-        None, gt=0, le=50, description="largest distance of g(r) in Å; 10, or half the smallest height of the cell"
+        None,
+        gt=0,
+        le=50,
+        description="largest distance of g(r) in Å; 10, or half the smallest height of the cell",
+        examples=[8.0],
     )
     n_bins: int = Field(200, ge=5, le=5000, description="shells of g(r)")
     most_frames: int = Field(1000, ge=1, description="at most about so many frames, evenly spaced, for g(r) and units")

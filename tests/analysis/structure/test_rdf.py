@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from mlip_sse.analysis.structure import PairCounter, peak_position, radial_distributions
+from mlip_sse.analysis.structure.rdf import PairCounter, peak_position, radial_distributions
 from mlip_sse.analysis.structure.rdf import cell_widths
 from mlip_sse.errors import InputError
 
