@@ -79,6 +79,14 @@ GROUPS: dict[str, Group] = {
     # freud sums over the octant h, k, l ≥ 0 alone, which differs where shells hold few vectors
     "structure_factor": Group("S(q) of 2,000 atoms to 4/Å in 80 shells, {n:,} frames", (10,), 0.05),
     "neighbours": Group("Neighbours within 5 Å with vectors, {n:,} atoms", (2_000, 50_000)),
+    "radial": Group("8 G2 of 500 ions in 2,000 atoms of two species, {n:,} frames", (10,), 1e-6),
+    "angular": Group("8 G2 and 4 G4 of 500 ions in 2,000 atoms of two species, {n:,} frames", (10,), 1e-6),
+    "steinhardt": Group("q4 and q6 of 2,000 atoms, neighbours within 3.5 Å, {n:,} frames", (10,), 1e-5),
+    "voronoi_order": Group("q4 and q6 of 2,000 atoms with Voronoi weights, {n:,} frames", (10,), 1e-5),
+    "van_hove_self": Group("Self van Hove function of 500 ions, {n:,} frames", (1_000,)),
+    "van_hove_distinct": Group("Distinct van Hove function of 500 ions to 10 Å, {n:,} frames", (1_000,), 5e-3),
+    "hop_links": Group("Pairs of {n:,} hops that are close in space and time", (2_000, 1_000_000)),
+    "concerted": Group("Concerted hops against chance, {n:,} hops", (1_000_000,)),
 }
 
 CASES: list[Case] = []
@@ -96,7 +104,14 @@ def case(group: str, name: str, package: str) -> Callable[[Callable[[int, Path],
 
 def load_cases() -> list[Case]:
     """Import the modules that hold cases and return these in the order of the tables."""
-    from benchmarks import msd_cases, read_cases, resource_cases, structure_cases  # noqa: F401  (importing registers them)
+    from benchmarks import (  # noqa: F401  (importing registers them)
+        collective_cases,
+        environment_cases,
+        msd_cases,
+        read_cases,
+        resource_cases,
+        structure_cases,
+    )
 
     order = list(GROUPS)
     return sorted(CASES, key=lambda entry: order.index(entry.group))
