@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.mechanism.fractional_positions import fractional_chunks
 from mlip_sse.analysis.mechanism.site_grid import largest_strain, site_grid
-from mlip_sse.analysis.mechanism.sites import Sites
+from mlip_sse.analysis.mechanism.sites import Sites, nearest_neighbours
 from mlip_sse.analysis.mechanism.tetrahedra import TetrahedronFinder
 from mlip_sse.analysis.mechanism.visit_counter import Assignment, VisitCounter
 from mlip_sse.errors import InputError
@@ -111,7 +111,13 @@ def _sphere_states(
     inner_fraction: float,
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int32]]]:
     mean, cells = counter.mean, counter.cells
-    grid = site_grid(counter.points, mean, outer, largest_strain(cells, mean))
+    strain = largest_strain(cells, mean)
+    grid = site_grid(counter.points, mean, outer, strain)
+    if outer is None:  # nearer than half the way to the next site: no other can be nearer
+        half = 0.5 * nearest_neighbours(counter.points, mean)[0] * (1 - strain)
+        stays = half**2
+    else:
+        stays = np.full(len(counter.points), outer**2)
     last = np.full(len(indices), -2, dtype=np.int32)
     out = np.inf if outer is None else outer**2
     inner = np.inf if outer is None else (inner_fraction * outer) ** 2
@@ -124,6 +130,7 @@ def _sphere_states(
             grid.shape,
             grid.offsets,
             grid.candidates,
+            stays,
             inner,
             out,
             last,
@@ -140,6 +147,7 @@ def site_states(
     shape: NDArray[np.int64],
     offsets: NDArray[np.int64],
     candidates: NDArray[np.int64],
+    stays: NDArray[np.float64],
     inner: float,
     outer: float,
     last: NDArray[np.int32],
@@ -154,8 +162,11 @@ def site_states(
     sites : (n_sites, 3) fractions
     shape, offsets, candidates
         Of `mlip_sse.analysis.mechanism.site_grid.SiteGrid`.
+    stays : (n_sites,)
+        Squared distance in Å² up to which an ion stays on the site that it was on.
     inner, outer
-        Squared radii in Å²; infinite for the nearest site.
+        Squared radii in Å² within which an ion arrives, and within which it is from the first frame on; infinite for
+        the nearest site.
     last : (n_ions,)
         State before the first frame, -2 where there is none yet; carried from call to call.
     states : (n_frames, n_ions)
@@ -166,7 +177,7 @@ def site_states(
         for i in range(fractions.shape[1]):
             a, b, c = fractions[t, i, 0], fractions[t, i, 1], fractions[t, i, 2]
             before = last[i]
-            if before >= 0 and outer < np.inf:
+            if before >= 0:
                 u, v, w = a - sites[before, 0], b - sites[before, 1], c - sites[before, 2]
                 u -= np.rint(u)
                 v -= np.rint(v)
@@ -174,7 +185,7 @@ def site_states(
                 x = u * h[0, 0] + v * h[1, 0] + w * h[2, 0]
                 y = u * h[0, 1] + v * h[1, 1] + w * h[2, 1]
                 z = u * h[0, 2] + v * h[1, 2] + w * h[2, 2]
-                if x * x + y * y + z * z <= outer:
+                if x * x + y * y + z * z <= stays[before]:
                     states[t, i] = before
                     continue
             p = int((a - np.floor(a)) * shape[0]) % shape[0]

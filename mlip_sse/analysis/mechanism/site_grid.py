@@ -74,72 +74,84 @@ def site_grid(
     half = float(np.linalg.norm((corners / shape) @ cell, axis=1).max())
     if reach is not None:
         limit = reach * (1 + 2 * strain) + half + 1e-9
-        return SiteGrid(shape, *_list_candidates(sites, vectors, heights, shape, limit, -1.0, 0.0)[:2])
-    factor = (1 + strain) / (1 - strain)
+        return SiteGrid(shape, *_lists(sites, vectors, heights, shape, limit, np.full(shape.prod(), limit)))
+    factor, widening = (1 + strain) / (1 - strain), 2 * half + 1e-9
     limit = 1.2 * float(abs(np.linalg.det(cell)) / len(sites)) ** (1 / 3) + 2 * half
     while True:
-        listed = _list_candidates(sites, vectors, heights, shape, limit, factor, 2 * half + 1e-9)
-        if listed[2] <= limit or limit > heights.sum():
-            return SiteGrid(shape, listed[0], listed[1])
-        limit = 1.3 * limit
+        nearest = np.full(shape.prod(), np.inf)
+        _visit(sites, vectors, shape, _spans(limit, heights, shape), limit, _NEAREST, nearest, *_NOTHING)
+        needed = factor * (nearest.max() + widening)
+        if needed <= limit or limit > heights.sum():
+            limits = np.minimum(factor * (nearest + widening), limit)
+            return SiteGrid(shape, *_lists(sites, vectors, heights, shape, limit, limits))
+        limit = 1.1 * needed if np.isfinite(needed) else 1.3 * limit
 
 
-@njit(cache=True)
-def _list_candidates(
-    fractional: NDArray[np.float64],
+_NEAREST, _COUNT, _LIST = 0, 1, 2
+_NOTHING = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+
+
+def _spans(limit: float, heights: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many voxels along each vector a sphere of the radius ``limit`` may touch."""
+    reach = np.ceil(limit / heights * shape).astype(np.int64) + 1
+    return np.minimum(2 * reach + 1, shape)
+
+
+def _lists(
+    sites: NDArray[np.float64],
     cell: NDArray[np.float64],
     heights: NDArray[np.float64],
     shape: NDArray[np.int64],
     limit: float,
-    factor: float,
-    widening: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
-    """Sites within ``limit`` of a voxel's centre; of these, factor > 0, only those that can be the nearest.
+    limits: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the offsets and candidates of all voxels; ``limits`` are those of each voxel, none above ``limit``."""
+    spans = _spans(limit, heights, shape)
+    counts = np.zeros(len(limits), dtype=np.int64)
+    _visit(sites, cell, shape, spans, limit, _COUNT, limits, counts, _NOTHING[1])
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    listed = np.empty(offsets[-1], dtype=np.int64)
+    _visit(sites, cell, shape, spans, limit, _LIST, limits, offsets[:-1].copy(), listed)
+    return offsets, listed
 
-    Returns offsets, candidates and the distance that the lists had to reach (infinite where a voxel stayed empty).
-    """
-    n_voxels = shape[0] * shape[1] * shape[2]
-    nearest = np.full(n_voxels, np.inf)
-    counts = np.zeros(n_voxels + 1, np.int64)
-    listed = np.empty(0, np.int64)
-    needed = 0.0
-    spans = np.empty(3, np.int64)
-    for axis in range(3):
-        span = int(np.ceil(limit / heights[axis] * shape[axis])) + 1
-        spans[axis] = min(2 * span + 1, shape[axis])
-    for turn in range(3):  # nearest of each voxel, number of its candidates, its candidates
-        for site in range(len(fractional)):
-            start = np.empty(3, np.int64)
-            for axis in range(3):
-                start[axis] = int(np.floor(fractional[site, axis] * shape[axis])) - spans[axis] // 2
-            for i in range(start[0], start[0] + spans[0]):
-                for j in range(start[1], start[1] + spans[1]):
-                    for k in range(start[2], start[2] + spans[2]):
-                        u = fractional[site, 0] - (i + 0.5) / shape[0]
-                        v = fractional[site, 1] - (j + 0.5) / shape[1]
-                        w = fractional[site, 2] - (k + 0.5) / shape[2]
-                        u -= np.rint(u)
-                        v -= np.rint(v)
-                        w -= np.rint(w)
-                        x = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
-                        y = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
-                        z = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
-                        distance = np.sqrt(x * x + y * y + z * z)
-                        if distance > limit:
-                            continue
-                        voxel = ((i % shape[0]) * shape[1] + j % shape[1]) * shape[2] + k % shape[2]
-                        if turn == 0:
-                            nearest[voxel] = min(nearest[voxel], distance)
-                        elif factor < 0 or distance <= factor * (nearest[voxel] + widening):
-                            if turn == 1:
-                                counts[voxel + 1] += 1
-                            else:
-                                counts[voxel] -= 1
-                                listed[counts[voxel]] = site
-        if turn == 0 and factor > 0:
-            needed = factor * (nearest.max() + widening)
-        if turn == 1:
-            counts = np.cumsum(counts)
-            listed = np.empty(counts[-1], np.int64)
-            counts[:-1] = counts[1:]
-    return counts, listed, needed
+
+@njit(cache=True)
+def _visit(
+    sites: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    shape: NDArray[np.int64],
+    spans: NDArray[np.int64],
+    limit: float,
+    task: int,
+    distances: NDArray[np.float64],
+    places: NDArray[np.int64],
+    listed: NDArray[np.int64],
+) -> None:
+    """Go through all voxels near each site: their nearest distance, the number of their sites, or the sites."""
+    for site in range(sites.shape[0]):
+        a = int(np.floor(sites[site, 0] * shape[0])) - spans[0] // 2
+        b = int(np.floor(sites[site, 1] * shape[1])) - spans[1] // 2
+        c = int(np.floor(sites[site, 2] * shape[2])) - spans[2] // 2
+        for i in range(a, a + spans[0]):
+            u = sites[site, 0] - (i + 0.5) / shape[0]
+            u -= np.floor(u + 0.5)
+            for j in range(b, b + spans[1]):
+                v = sites[site, 1] - (j + 0.5) / shape[1]
+                v -= np.floor(v + 0.5)
+                for k in range(c, c + spans[2]):
+                    w = sites[site, 2] - (k + 0.5) / shape[2]
+                    w -= np.floor(w + 0.5)
+                    x = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
+                    y = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
+                    z = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
+                    distance = np.sqrt(x * x + y * y + z * z)
+                    if distance > limit:
+                        continue
+                    voxel = ((i % shape[0]) * shape[1] + j % shape[1]) * shape[2] + k % shape[2]
+                    if task == 0:
+                        if distance < distances[voxel]:
+                            distances[voxel] = distance
+                    elif distance <= distances[voxel]:
+                        if task == 2:
+                            listed[places[voxel]] = site
+                        places[voxel] += 1

@@ -1,5 +1,6 @@
 """Sites: where mobile ions rest, as fractions of the trajectory's cell, each with the label of its class."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["SiteTemplate", "Sites", "closest_pair", "template_from_file", "template_from_wyckoff"]
+__all__ = ["SiteTemplate", "Sites", "closest_pair", "nearest_neighbours", "template_from_file", "template_from_wyckoff"]
 
 _SAME_PLACE = 0.05
 """Å; positions nearer than this are one place."""
@@ -102,22 +103,36 @@ def closest_pair(fractional: NDArray[np.float64], cell: NDArray[np.float64]) -> 
     fractional : (n_points, 3) fractions of the cell vectors
     cell : (3, 3) Å
     """
+    distances, partners = nearest_neighbours(fractional, cell)
+    one = int(distances.argmin())
+    other = int(partners[one])
+    return float(distances[one]), min(one, other), max(one, other)
+
+
+def nearest_neighbours(
+    fractional: NDArray[np.float64], cell: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distance of each point's nearest neighbour in Å, images included (its own too), and which it is.
+
+    Parameters
+    ----------
+    fractional : (n_points, 3) fractions of the cell vectors
+    cell : (3, 3) Å
+    """
+    from scipy.spatial import cKDTree
+
     from mlip_sse.trajectory.unwrap import reduction_of
 
     reduction = reduction_of(cell)
-    reduced = reduction @ cell
     points = np.mod(fractional @ np.linalg.inv(reduction), 1.0)
-    shifts = np.array([[i, j, k] for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=np.float64)
-    lengths = np.linalg.norm(shifts @ reduced, axis=1)
-    best, pair = float(lengths[lengths > 0].min()), (0, 0)
-    for i in range(len(points) - 1):
-        apart = points[i + 1 :] - points[i]
-        vectors = (apart - np.rint(apart))[:, None, :] + shifts[None]
-        found = np.linalg.norm(vectors @ reduced, axis=2).min(axis=1)
-        j = int(found.argmin())
-        if found[j] < best:
-            best, pair = float(found[j]), (i, i + 1 + j)
-    return best, pair[0], pair[1]
+    shifts = np.array(list(itertools.product((0, -1, 1), repeat=3)), dtype=np.float64)
+    images = (points[None] + shifts[:, None]).reshape(-1, 3) @ (reduction @ cell)
+    near = cKDTree(images).query(images[: len(points)], k=2)
+    distances: NDArray[np.float64] = np.asarray(near[0], dtype=np.float64)
+    found = np.asarray(near[1], dtype=np.int64)
+    # points at one place may come in any order
+    other = np.where(found[:, 0] == np.arange(len(points)), found[:, 1], found[:, 0])
+    return distances[:, 1], other % len(points)
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,35 +166,36 @@ class TetrahedronFinder:
 
 @njit(cache=True)
 def _inverse(
-    corners: NDArray[np.float64], chosen: NDArray[np.int64], site: NDArray[np.float64], out: NDArray[np.float64]
+    corners: NDArray[np.float64],
+    chosen: NDArray[np.int64],
+    site: NDArray[np.float64],
+    place: NDArray[np.float64],
+    out: NDArray[np.float64],
 ) -> None:
     """Write the corner c_0 and the inverse of (c_1 - c_0, c_2 - c_0, c_3 - c_0), all around the site."""
-    place = np.empty((4, 3))
     for k in range(4):
         for axis in range(3):
             gap = corners[chosen[k], axis] - site[axis]
-            place[k, axis] = gap - np.rint(gap)
-    for axis in range(3):
-        out[axis] = place[0, axis]
-        for k in range(3):
-            place[k + 1, axis] -= place[0, axis]
-    a, b, c = place[1], place[2], place[3]
-    volume = (
-        a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0])
-    )
+            gap -= np.floor(gap + 0.5)
+            place[k, axis] = gap if k == 0 else gap - place[0, axis]
+    volume = 0.0
     for axis in range(3):
         p, q = (axis + 1) % 3, (axis + 2) % 3
-        out[3 + axis] = (b[p] * c[q] - b[q] * c[p]) / volume
-        out[6 + axis] = (c[p] * a[q] - c[q] * a[p]) / volume
-        out[9 + axis] = (a[p] * b[q] - a[q] * b[p]) / volume
+        out[axis] = place[0, axis]
+        out[3 + axis] = place[2, p] * place[3, q] - place[2, q] * place[3, p]
+        out[6 + axis] = place[3, p] * place[1, q] - place[3, q] * place[1, p]
+        out[9 + axis] = place[1, p] * place[2, q] - place[1, q] * place[2, p]
+        volume += place[1, axis] * out[3 + axis]
+    for k in range(3, 12):
+        out[k] /= volume
 
 
 @njit(cache=True)
 def _is_inside(fractions: NDArray[np.float64], site: NDArray[np.float64], plane: NDArray[np.float64]) -> bool:
     u, v, w = fractions[0] - site[0], fractions[1] - site[1], fractions[2] - site[2]
-    u -= np.rint(u) + plane[0]
-    v -= np.rint(v) + plane[1]
-    w -= np.rint(w) + plane[2]
+    u -= np.floor(u + 0.5) + plane[0]
+    v -= np.floor(v + 0.5) + plane[1]
+    w -= np.floor(w + 0.5) + plane[2]
     first = u * plane[3] + v * plane[4] + w * plane[5]
     second = u * plane[6] + v * plane[7] + w * plane[8]
     third = u * plane[9] + v * plane[10] + w * plane[11]
@@ -228,10 +229,11 @@ def tetrahedron_states(
     states : (n_frames, n_ions)
         Receives the site or -1.
     """
-    planes = np.empty((len(sites), 12))
+    planes = np.empty((sites.shape[0], 12))
+    place = np.empty((4, 3))
     for t in range(ions.shape[0]):
-        for site in range(len(sites)):
-            _inverse(corners[t], chosen[site], sites[site], planes[site])
+        for site in range(sites.shape[0]):
+            _inverse(corners[t], chosen[site], sites[site], place, planes[site])
         for i in range(ions.shape[1]):
             position = ions[t, i]
             found = -1
