@@ -6,6 +6,8 @@
 0.0
 """
 
+from mlip_sse.analysis.reactions.buffers import Buffer, CoatingScreen, find_buffers, screen_coatings
+from mlip_sse.analysis.reactions.competing import competing_phases
 from mlip_sse.analysis.reactions.electrochemistry import (
     PhaseStability,
     VoltageProfile,
@@ -16,9 +18,12 @@ from mlip_sse.analysis.reactions.entries import read_phases, write_entries
 from mlip_sse.analysis.reactions.hull import ConvexHull
 from mlip_sse.analysis.reactions.interfaces import InterfaceReaction, Kink, react, reservoir_of
 from mlip_sse.analysis.reactions.phases import EnergyState, Phase, PhaseSet, Scheme, formula_of, read_formula
+from mlip_sse.analysis.reactions.screening import ScreeningTable, screen
 from mlip_sse.analysis.reactions.uncertainty import with_uncertainty
 
 __all__ = [
+    "Buffer",
+    "CoatingScreen",
     "ConvexHull",
     "EnergyState",
     "InterfaceReaction",
@@ -27,13 +32,18 @@ __all__ = [
     "PhaseSet",
     "PhaseStability",
     "Scheme",
+    "ScreeningTable",
     "VoltageProfile",
+    "competing_phases",
+    "find_buffers",
     "formula_of",
     "phase_stability",
     "react",
     "read_formula",
     "read_phases",
     "reservoir_of",
+    "screen",
+    "screen_coatings",
     "voltage_profile",
     "with_uncertainty",
     "write_entries",

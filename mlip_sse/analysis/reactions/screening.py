@@ -1,7 +1,7 @@
-"""Tables of many interfaces, and the layer to put between two phases that react.
+"""Tables of many interfaces.
 
 All pairs of the same elements share one set of stable phases, so that a table is a loop over small linear programmes
-in one kernel. The worst interface decides for a buffer layer: it must do nothing to either side.
+in one kernel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from mlip_sse.analysis.results import Quality, Verdict
 from mlip_sse.errors import InputError, RunError
 from mlip_sse.provenance import Provenance
 
-__all__ = ["Buffer", "ScreeningTable", "find_buffers", "screen"]
+__all__ = ["ScreeningTable", "screen"]
 
 _NO_REACTION_EV_ATOM = 1e-6
 
@@ -78,17 +78,6 @@ class ScreeningTable:
         for row, energies in zip(self.rows, self.reaction_energies, strict=True):
             lines.append(",".join([row, *(f"{1e3 * energy:.2f}" for energy in energies)]))
         return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """A phase between two others: its reaction energies with both in eV/atom, and the worse of them."""
-
-    formula: str
-    toward_first_ev_atom: float
-    toward_second_ev_atom: float
-    worst_ev_atom: float
-    energy_above_hull_ev_atom: float
 
 
 def screen(
@@ -155,46 +144,6 @@ def screen(
     )
 
 
-def find_buffers(
-    hull: ConvexHull,
-    first: str,
-    second: str,
-    candidates: Sequence[str] | None = None,
-    reservoirs: Mapping[str, float] | None = None,
-) -> list[Buffer]:
-    """Rank phases by how little they react with either of two others, the best first.
-
-    Parameters
-    ----------
-    hull
-        Hull of all competing phases.
-    first, second
-        The phases to be kept apart.
-    candidates
-        Formulas; all stable compounds where none are given.
-    reservoirs
-        Δμ of open elements in eV, as of `react`.
-
-    Returns
-    -------
-    list of Buffer
-        Those that are better than the bare interface.
-    """
-    named = list(candidates) if candidates is not None else _stable_compounds(hull, reservoirs or {})
-    names = [each for each in map(_reduced, named) if each not in (_reduced(first), _reduced(second))]
-    if not names:
-        return []
-    bare = screen(hull, [first], [second], reservoirs).reaction_energies[0, 0]
-    sides = screen(hull, names, [first, second], reservoirs).reaction_energies
-    above = {hull.candidates[j].formula: energy for j, energy in enumerate(hull.energies_above.tolist())}
-    buffers = [
-        Buffer(name, float(one), float(two), float(min(one, two)), above.get(name, 0.0))
-        for name, (one, two) in zip(names, sides, strict=True)
-        if min(one, two) > bare
-    ]
-    return sorted(buffers, key=lambda buffer: (-buffer.worst_ev_atom, buffer.formula))
-
-
 @dataclass(frozen=True)
 class _Side:
     formula: str
@@ -248,15 +197,6 @@ def _strongest(
                 found[p, 0], found[p, 2] = total, t
             found[p, 1] = min(found[p, 1], mutual)
     return status, found
-
-
-def _stable_compounds(hull: ConvexHull, open_to: Mapping[str, float]) -> list[str]:
-    stable = [hull.candidates[j] for j in hull.stable]
-    return [each.formula for each in stable if len(set(each.amounts) - set(open_to)) > 0 and len(each.amounts) > 1]
-
-
-def _reduced(text: str) -> str:
-    return formula_of(read_formula(text))
 
 
 def _verdict(hull: ConvexHull, missing: tuple[str, ...]) -> Verdict:
