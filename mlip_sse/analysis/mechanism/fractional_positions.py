@@ -75,7 +75,7 @@ def fractional_chunks(
         if trajectory.drift is not None:
             part -= trajectory.drift[first:stop, None, :]
         if fixed:
-            yield first, (part.reshape(-1, 3) @ inverse[0]).reshape(part.shape)
+            yield first, _times(part, inverse[0])
             continue
         if last is None:
             steps = np.concatenate([part[:1], np.diff(part, axis=0)])
@@ -84,6 +84,14 @@ def fractional_chunks(
         fractions = np.cumsum(steps @ inverse[first:stop], axis=0) + carried
         last, carried = part[-1], fractions[-1]
         yield first, np.ascontiguousarray(fractions)
+
+
+def _times(part: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return part · matrix; a library's product would wake its threads for three columns."""
+    out: NDArray[np.float64] = part[..., :1] * matrix[0]
+    out += part[..., 1:2] * matrix[1]
+    out += part[..., 2:] * matrix[2]
+    return out
 
 
 def fractional_means(
