@@ -176,25 +176,15 @@ def couple_events(
     counts = _windowed(lags, window)
     found, mean, spread = int(counts[0]), float(counts.mean()), float(counts.std())
     p_value = float((counts >= found).mean()) if n_turns and n_hops else None
-    quantile = float(ndtri(0.5 + 0.5 * confidence))
-    # a trajectory with coupling varies by as many coupled events as it has, and one event is the least there is
-    error = math.sqrt(spread**2 + max(found - mean, 1.0))
-    detectable = _detectable(spread, confidence) / max(n_turns, 1)
+    detectable = _detectable(spread, confidence) / n_turns if n_turns else math.inf
     word: Word = "no coupling seen"
-    if n_turns < _FEWEST_EVENTS or n_hops < _FEWEST_EVENTS or detectable > 1.0 or p_value is None:
+    if p_value is None or n_turns < _FEWEST_EVENTS or n_hops < _FEWEST_EVENTS:
         word = "not enough events"
-    if n_turns >= _FEWEST_EVENTS and p_value is not None and p_value <= 1.0 - confidence:
+    elif p_value <= 1.0 - confidence:
         word = "coupled"
-    excess, half = (found - mean) / max(n_turns, 1), quantile * error / max(n_turns, 1)
-    seen = word == "coupled"
-    stated = Interval(
-        excess if seen else None,
-        excess - half if seen else 0.0,
-        (excess + half if seen else max(excess + half, 0.0)) if n_turns else math.inf,
-        confidence,
-        f"coincidences within {window * frame_spacing_fs / 1000:.3g} ps beyond the mean of {period} cyclic shifts"
-        + ("" if seen else ", upper limit"),
-    )
+    elif detectable > 1.0:
+        word = "not enough events"
+    method = f"coincidences within {window * frame_spacing_fs / 1000:.3g} ps beyond the mean of {period} cyclic shifts"
     shown = min(10 * window if longest_lag is None else longest_lag, period // 2 - 1)
     ratios, limits = _ratios(lags, shown, max(1, window // 2), confidence)
     return Coupling(
@@ -204,8 +194,8 @@ def couple_events(
         n_coincidences=found,
         expected=mean,
         p_value=p_value,
-        excess=stated,
-        detectable=detectable if n_turns else math.inf,
+        excess=_excess(found - mean, spread, n_turns, word == "coupled", confidence, method),
+        detectable=detectable,
         lags_ps=np.arange(-shown, shown + 1, dtype=np.float64) * (frame_spacing_fs / 1000.0),
         ratios=ratios,
         null_limits=limits,
@@ -266,6 +256,17 @@ def _alive(
     frames, units = (np.asarray(part, dtype=np.int64) for part in events)
     inside = (frames >= start) & (frames < stop)
     return frames[inside] - start, units[inside]
+
+
+def _excess(excess: float, spread: float, n_turns: int, is_seen: bool, confidence: float, method: str) -> Interval:
+    """Return the excess by reorientation with its interval, or its upper limit."""
+    if not n_turns:
+        return Interval(None, 0.0, math.inf, confidence, "no reorientation")
+    # a trajectory with coupling varies by as many coupled events as it has, and one event is the least there is
+    half = float(ndtri(0.5 + 0.5 * confidence)) * math.sqrt(spread**2 + max(excess, 1.0))
+    if is_seen:
+        return Interval(excess / n_turns, (excess - half) / n_turns, (excess + half) / n_turns, confidence, method)
+    return Interval(None, 0.0, max(excess + half, 0.0) / n_turns, confidence, f"{method}, upper limit")
 
 
 def _detectable(spread: float, confidence: float) -> float:

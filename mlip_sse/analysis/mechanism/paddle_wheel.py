@@ -154,10 +154,13 @@ class PaddleWheel:
     def _verdict(self, found: Coupling, hops: CationHops, trajectory: "Trajectory", margin: int) -> Verdict:
         verdict = Verdict()
         if found.word == "not enough events":
-            at_least = "more than one hop" if found.detectable > 1 else f"{found.detectable:.2g} hops"
+            limit = ""
+            if found.n_reorientations:
+                at_least = "more than one hop" if found.detectable > 1 else f"{found.detectable:.2g} hops"
+                limit = f"; only {at_least} by reorientation beyond chance would be seen"
             verdict = verdict.weaken(
-                f"coupling not resolved: {found.n_reorientations} reorientations and {found.n_hops} hops near units; "
-                f"only {at_least} by reorientation beyond chance would be seen"
+                f"coupling not resolved: {found.n_reorientations} reorientations and {found.n_hops} hops near units"
+                f"{limit}; watch longer, or at a higher temperature"
             )
         half = trajectory.n_frames // 2
         early = int(np.sum((hops.frames >= margin) & (hops.frames < half)))

@@ -1,9 +1,9 @@
 """Recipe `regions`: diffusion in slabs of a cell, near grain boundaries and along an axis."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlip_sse.analysis.trajectory_settings import FindingRecipe
 
@@ -40,6 +40,11 @@ class RegionsRecipe(FindingRecipe):
         description="region whose framework is at rest, where the other side melts or slides; all of it",
         examples=["oxide"],
     )
+
+    @field_validator("planes", mode="before")
+    @classmethod
+    def _one_plane_is_a_list(cls, planes: Any) -> Any:
+        return [planes] if isinstance(planes, int | float) else planes
 
     @model_validator(mode="after")
     def _regions_fit(self) -> Self:
