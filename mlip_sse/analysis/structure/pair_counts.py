@@ -1,8 +1,9 @@
 """Numbers of pairs by species and distance in one frame: the kernel under every radial distribution function.
 
 Each pair is met once: boxes of atoms look at the boxes in one half of the directions. Distances of a row of boxes are
-taken together, so that the compiler vectorises them, and turned into places of the histogram; four histograms are
-filled in turn, so that one increment does not wait for the one before it.
+taken together, sixteen by sixteen, so that the compiler vectorises all of them, and turned into places of the
+histogram; those beyond the cutoff are dropped without a branch, and four histograms are filled in turn, so that one
+increment does not wait for the one before it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ _ATOMS_IN_A_BOX = 9.0
 """Measured: rows of boxes long enough for vector instructions, few pairs beyond the cutoff."""
 
 _WAYS = 4
+_LANES = 16
 
 
 def count_pairs(
@@ -51,9 +53,9 @@ def count_pairs(
     rows = _half_rows(cell.tobytes(), tuple(boxes.tolist()), r_max)
     fractions = np.ascontiguousarray(np.asarray(positions, dtype=np.float64) @ np.linalg.inv(cell))
     points, order, starts = sort_into_boxes(fractions, cell, boxes)
-    ordered = np.zeros((_WAYS, n_kinds * n_kinds * (n_bins + 1)), dtype=np.int64)
+    ordered = np.zeros((_WAYS, n_kinds * n_kinds * n_bins), dtype=np.int64)
     _count(points, kinds[order], n_kinds, starts, cell, boxes, rows, r_max, n_bins, ordered)
-    counts = ordered.sum(axis=0).reshape(n_kinds, n_kinds, n_bins + 1)[:, :, :n_bins]
+    counts = ordered.sum(axis=0).reshape(n_kinds, n_kinds, n_bins)
     both = counts + counts.transpose(1, 0, 2)
     upper = np.triu(np.ones((n_kinds, n_kinds), dtype=bool), 1)
     folded: NDArray[np.int64] = np.where(upper[:, :, None], both, 0)
@@ -92,14 +94,26 @@ def _half_rows(cell: bytes, boxes: tuple[int, ...], cutoff: float) -> NDArray[np
 
 @njit(cache=True, nogil=True)
 def _fill(keys: NDArray[np.int32], n: int, counts: NDArray[np.int64]) -> None:
+    kept = 0
+    for k in range(n):
+        keys[kept] = keys[k]
+        kept += int(keys[k] >= 0)
     one, two, three, four = counts[0], counts[1], counts[2], counts[3]
-    for k in range(0, n - 3, 4):
+    for k in range(0, kept - 3, 4):
         one[keys[k]] += 1
         two[keys[k + 1]] += 1
         three[keys[k + 2]] += 1
         four[keys[k + 3]] += 1
-    for k in range(n - n % 4, n):
+    for k in range(kept - kept % 4, kept):
         one[keys[k]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _padded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    # so that a block of lanes may reach beyond the last atom
+    longer = np.zeros(len(values) + _LANES)
+    longer[: len(values)] = values
+    return longer
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -115,14 +129,16 @@ def _count(
     n_bins: int,
     counts: NDArray[np.int64],
 ) -> None:
-    # counts (4, n_kinds * n_kinds * (n_bins + 1)), the last shell of each pair of kinds takes what is too far
-    x_all, y_all, z_all = points[0], points[1], points[2]
+    # counts (4, n_kinds * n_kinds * n_bins)
+    x_all, y_all, z_all = _padded(points[0]), _padded(points[1]), _padded(points[2])
     scale, beyond = n_bins / r_max, float(n_bins)
-    shift = (kinds * (n_bins + 1)).astype(np.int32)
+    shift = np.zeros(len(x_all), np.int32)
+    shift[: len(kinds)] = kinds * n_bins
     longest = 0
     for box in range(boxes[0] * boxes[1]):
         longest = max(longest, starts[(box + 1) * boxes[2]] - starts[box * boxes[2]])
-    keys = np.empty(max(1024, longest), np.int32)
+    room = max(1024, longest)
+    keys = np.empty(room + _LANES, np.int32)
     n = 0
     for box in range(len(starts) - 1):
         if starts[box] == starts[box + 1]:
@@ -147,16 +163,21 @@ def _count(
                     if home:
                         begin = i + 1
                     m = end - begin
-                    if n + m > len(keys):
+                    if n + m > room:
                         _fill(keys, n, counts)
                         n = 0
                     x, y, z = x_all[i] - x_image, y_all[i] - y_image, z_all[i] - z_image
                     mine = shift[i] * n_kinds
-                    xs, ys, zs = x_all[begin:end], y_all[begin:end], z_all[begin:end]
-                    others, out = shift[begin:end], keys[n : n + m]
-                    for j in range(m):
+                    whole = (m + _LANES - 1) & ~(_LANES - 1)  # what is too much is written over by the next row
+                    xs, ys, zs = (
+                        x_all[begin : begin + whole],
+                        y_all[begin : begin + whole],
+                        z_all[begin : begin + whole],
+                    )
+                    others, out = shift[begin : begin + whole], keys[n : n + whole]
+                    for j in range(whole):
                         dx, dy, dz = xs[j] - x, ys[j] - y, zs[j] - z
-                        shell = np.int32(min(np.sqrt(dx * dx + dy * dy + dz * dz) * scale, beyond))
-                        out[j] = shell + others[j] + mine
+                        place = np.sqrt(dx * dx + dy * dy + dz * dz) * scale
+                        out[j] = np.int32(place) + others[j] + np.int32(mine) if place < beyond else np.int32(-1)
                     n += m
     _fill(keys, n, counts)
