@@ -24,38 +24,43 @@ _WINDOW = 10
 """Frames in which hops are close; there is one hop a frame."""
 
 
+def _self_lags(n_frames: int) -> tuple[NDArray[np.int64], int]:
+    """Ten log-spaced lags, one of them a sixth of the frames, at which the mean displacement is compared."""
+    from mlip_sse.analysis.transport.displacement.lags import log_lags
+
+    lags = log_lags(n_frames, _N_LAGS)
+    at = int(np.abs(np.log(lags * 6 / n_frames)).argmin())
+    lags[at] = n_frames // 6
+    return lags, at
+
+
+def _mean_length(counts: NDArray[np.int64]) -> float:
+    return float(counts @ (np.arange(_N_BINS) + 0.5) * _R_MAX / _N_BINS / counts.sum())
+
+
 @case("van_hove_self", "mlip-sse, 200 bins, 10 lags, all origins", OURS)
 def self_part(n_frames: int, folder: Path) -> Run:
     from mlip_sse.analysis.mechanism.van_hove_counts import self_counts
-    from mlip_sse.analysis.transport.displacement.lags import log_lags
 
     centred = walkers(n_frames)
     centred -= centred.mean(axis=0)
     positions = np.ascontiguousarray(centred.transpose(1, 2, 0), dtype=np.float32)
-    lags = log_lags(n_frames, _N_LAGS)
+    lags, at = _self_lags(n_frames)
     self_counts([positions[:2]], lags, _R_MAX, _N_BINS)
-
-    def run() -> float:
-        counts = self_counts([positions], lags, _R_MAX, _N_BINS)
-        return float(counts[0, :-1] @ (np.arange(_N_BINS) + 0.5) * _R_MAX / _N_BINS / counts[0].sum())
-
-    return run
+    return lambda: _mean_length(self_counts([positions], lags, _R_MAX, _N_BINS)[at, :-1])
 
 
 @case("van_hove_self", "numpy, 200 bins, 10 lags, all origins", "numpy")
 def numpy_self_part(n_frames: int, folder: Path) -> Run:
-    from mlip_sse.analysis.transport.displacement.lags import log_lags
-
     positions = np.ascontiguousarray(walkers(n_frames).transpose(1, 0, 2))
-    lags = log_lags(n_frames, _N_LAGS).tolist()
+    lags, at = _self_lags(n_frames)
 
     def run() -> float:
         counts = []
-        for lag in lags:
+        for lag in lags.tolist():
             lengths = np.linalg.norm(positions[:, lag:] - positions[:, :-lag], axis=2)
             counts.append(np.histogram(lengths, _N_BINS, (0.0, _R_MAX))[0])
-        middles = (np.arange(_N_BINS) + 0.5) * _R_MAX / _N_BINS
-        return float(counts[0] @ middles / counts[0].sum())
+        return _mean_length(counts[at])
 
     return run
 
@@ -73,9 +78,10 @@ def pymatgen_van_hove(n_frames: int, folder: Path) -> Run:
 
     def run() -> float:
         analyzer = DiffusionAnalyzer(structure, steps, "Li", 600, time_step=100, step_skip=1, smoothed=False)
-        # the second time is the shortest lag that it can be asked for; other lags than ours, so nothing is compared
-        VanHoveAnalysis(analyzer, avg_nsteps=2, ngrid=_N_BINS + 1, rmax=_R_MAX, step_skip=n_frames // 6, species=["Li"])
-        return float("nan")
+        skip = n_frames // 6
+        found = VanHoveAnalysis(analyzer, avg_nsteps=2, ngrid=_N_BINS + 1, rmax=_R_MAX, step_skip=skip, species=["Li"])
+        # its bins carry the distance where they begin
+        return float(found.gsrt[1] @ found.interval / found.gsrt[1].sum() + 0.5 * _R_MAX / _N_BINS)
 
     return run
 
@@ -91,7 +97,7 @@ def distinct_part(n_frames: int, folder: Path) -> Run:
     fractions, lags = walkers(n_frames) / BOX, np.array(_lags(n_frames))
     cells = np.tile(np.eye(3) * BOX, (n_frames, 1, 1))
     return lambda: float(
-        distinct_counts(fractions, None, cells, lags, _R_MAX, _N_BINS, _N_ORIGINS).values[-1, _CHECKED_BIN]
+        distinct_counts(fractions, None, cells, lags, _R_MAX, _N_BINS, _N_ORIGINS).values[0, _CHECKED_BIN]
     )
 
 
@@ -104,12 +110,14 @@ def freud_distinct(n_frames: int, folder: Path) -> Run:
     freud.set_num_threads(1)
 
     def run() -> float:
+        values = []
         for lag in lags:
             found = freud.density.RDF(_N_BINS, _R_MAX)
             for origin in np.linspace(0, n_frames - lag - 1, _N_ORIGINS).round().astype(int):
                 found.compute((box, positions[origin]), query_points=positions[origin + lag], reset=False)
-        # it counts an ion with itself, and normalises with N² instead of N (N - 1)
-        return float(found.rdf[_CHECKED_BIN])
+            values.append(float(found.rdf[_CHECKED_BIN]))
+        # it counts an ion with itself, which the shortest lag shows at short r only, and divides by N², not N (N - 1)
+        return values[0]
 
     return run
 

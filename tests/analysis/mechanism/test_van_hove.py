@@ -1,5 +1,6 @@
 """Van Hove functions against the plain definition, gases, and ions that follow each other."""
 
+import freud
 import numpy as np
 import pytest
 
@@ -92,6 +93,20 @@ def test_a_trajectory_in_breathing_cells_gives_what_its_fractions_give():
     longest = np.linalg.norm(trajectory.positions[30:] - trajectory.positions[:-30], axis=2)
     assert found.self_part[-1].sum() + found.beyond[-1] == pytest.approx(1.0, abs=1e-9)
     assert found.beyond[-1] == pytest.approx(np.mean(longest > 10.0), abs=1e-3)
+
+
+def test_distinct_part_is_that_of_freud_without_the_ions_themselves():
+    rng, edge, lag, n_ions = np.random.default_rng(12), 12.0, 6, 60
+    positions = rng.random((1, n_ions, 3)) * edge + np.cumsum(0.2 * rng.standard_normal((30, n_ions, 3)), axis=0)
+    found = distinct_counts(positions / edge, None, np.tile(edge * np.eye(3), (30, 1, 1)), [lag], 5.0, 50, 10)
+    peer, own = freud.density.RDF(50, 5.0), np.zeros(50)
+    for origin in found.origins[0]:
+        wrapped = (positions % edge - edge / 2).astype(np.float32)
+        peer.compute((freud.box.Box.cube(edge), wrapped[origin]), query_points=wrapped[origin + lag], reset=False)
+        own += np.histogram(np.linalg.norm(positions[origin + lag] - positions[origin], axis=1), 50, (0.0, 5.0))[0]
+    pairs = 10 * n_ions * (n_ions - 1) / edge**3 * shell_volumes(5.0, 50)
+    # freud works in float32: a pair in some ten thousand falls into the neighbouring shell
+    assert np.abs((peer.bin_counts - own) - found.values[0] * pairs).sum() <= 4.0
 
 
 def ring(n_ions, n_frames, period):
