@@ -76,7 +76,6 @@ GROUPS: dict[str, Group] = {
     "rdf": Group("g(r) of 2,000 atoms to 10 Å in 200 shells, {n:,} frames", (20,)),
     "rdf_cores": Group("g(r) on one core and two, 2,000 atoms, {n:,} frames", (400,), 1e-12, (1, 2)),
     "rdf_size": Group("g(r) to 10 Å in 200 shells, one frame of {n:,} atoms", (5_000, 50_000, 1_000_000)),
-    # freud sums over the octant h, k, l ≥ 0 alone, which differs where shells hold few vectors
     "structure_factor": Group("S(q) of 2,000 atoms to 4/Å in 80 shells, {n:,} frames", (10,), 0.05),
     "neighbours": Group("Neighbours within 5 Å with vectors, {n:,} atoms", (2_000, 50_000)),
     "radial": Group("8 G2 of 500 ions in 2,000 atoms of two species, {n:,} frames", (10,), 1e-6),
@@ -88,6 +87,7 @@ GROUPS: dict[str, Group] = {
     "van_hove_distinct": Group("Distinct van Hove function of 500 ions to 10 Å, {n:,} frames", (1_000,), 5e-3),
     "hop_links": Group("Pairs of {n:,} hops that are close in space and time", (2_000, 1_000_000)),
     "concerted": Group("Concerted hops against chance, {n:,} hops", (1_000_000,)),
+    "sites": Group("400 ions on 512 sites, {n:,} frames", (200,)),
 }
 
 CASES: list[Case] = []
@@ -111,6 +111,7 @@ def load_cases() -> list[Case]:
         msd_cases,
         read_cases,
         resource_cases,
+        site_cases,
         structure_cases,
     )
 
