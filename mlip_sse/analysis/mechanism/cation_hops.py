@@ -116,7 +116,8 @@ def _find_hops(sums: Any, metric: Any, distance: float, window: int) -> Any:
     n = 0
     for i in range(n_ions):
         total = sums[i]
-        squares[:] = 0.0
+        for t in range(n_frames):
+            squares[t] = 0.0
         for t in range(window, n_frames - window + 1):
             square = 0.0
             for a in range(3):

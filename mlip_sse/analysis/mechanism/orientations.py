@@ -165,12 +165,13 @@ def _turn(a: Any, v: Any, p: int, q: int) -> None:
 def _mean_shape(bonds: Any, ends: Any, quaternions: Any, out: Any) -> None:
     for u in range(bonds.shape[0]):
         for t in range(ends[u]):
-            w, x, y, z = quaternions[u, t]
+            q = quaternions[u, t]
+            w, x, y, z = q[0], q[1], q[2], q[3]
             for k in range(bonds.shape[2]):
-                bx, by, bz = bonds[u, t, k]
+                bond, total = bonds[u, t, k], out[u, k]
+                bx, by, bz = bond[0], bond[1], bond[2]
                 # the inverse rotation of a bond
                 cx, cy, cz = 2.0 * (by * z - bz * y), 2.0 * (bz * x - bx * z), 2.0 * (bx * y - by * x)
-                out[u, k, 0] += bx + w * cx + cy * z - cz * y
-                out[u, k, 1] += by + w * cy + cz * x - cx * z
-                out[u, k, 2] += bz + w * cz + cx * y - cy * x
-        out[u] /= ends[u]
+                total[0] += (bx + w * cx + cy * z - cz * y) / ends[u]
+                total[1] += (by + w * cy + cz * x - cx * z) / ends[u]
+                total[2] += (bz + w * cz + cx * y - cy * x) / ends[u]

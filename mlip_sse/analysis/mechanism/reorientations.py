@@ -8,6 +8,7 @@ one state. Ligands are told apart, so that a tetrahedron's turn by 120° onto
 itself counts.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,22 +132,29 @@ def _overlap(p: Any, q: Any) -> float:
 
 
 @nb.njit(cache=True)
+def _norm(q: Any) -> float:
+    return math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+
+
+@nb.njit(cache=True)
 def _settled_mean(path: Any, start: int, stop: int, settling: float, mean: Any) -> bool:
     """Write the mean orientation of some frames; say whether they stay within the settling angle of it."""
-    mean[:] = 0.0
+    for a in range(4):
+        mean[a] = 0.0
     for t in range(start, stop):
         q = path[t]
         dot = mean[0] * q[0] + mean[1] * q[1] + mean[2] * q[2] + mean[3] * q[3]
         sign = -1.0 if dot < 0.0 else 1.0
         for a in range(4):
             mean[a] += sign * q[a]
-    norm = np.sqrt(np.sum(mean * mean))
+    norm = _norm(mean)
     if norm == 0.0:
         return False
-    mean /= norm
+    for a in range(4):
+        mean[a] /= norm
     total = 0.0
     for t in range(start, stop):
-        angle = 2.0 * np.arccos(min(1.0, _overlap(mean, path[t])))
+        angle = 2.0 * math.acos(min(1.0, _overlap(mean, path[t])))
         total += angle * angle
     return total <= settling * settling * (stop - start)
 
@@ -158,9 +166,10 @@ def _add(total: Any, q: Any, mean: Any) -> None:
     sign = -1.0 if dot < 0.0 else 1.0
     for a in range(4):
         total[a] += sign * q[a]
-    norm = np.sqrt(np.sum(total * total))
+    norm = _norm(total)
     if norm > 0.0:
-        mean[:] = total / norm
+        for a in range(4):
+            mean[a] = total[a] / norm
 
 
 @nb.njit(cache=True)
@@ -189,11 +198,11 @@ def _find(
                     date -= 1
                 dates[u, state] = date
             state += 1
-            home[:] = mean
-            total[:] = 0.0
+            for a in range(4):
+                home[a], total[a] = mean[a], 0.0
             for later in range(t, stop):
                 _add(total, path[later], home)
-            states[u, t:stop] = state
+                states[u, later] = state
             t = stop
 
 
@@ -208,11 +217,12 @@ def _average(quaternions: Any, states: Any, means: Any, squares: Any, settled: A
                 for a in range(4):
                     mean[a] += sign * q[a]
         for s in range(means.shape[1]):
-            norm = np.sqrt(np.sum(means[u, s] * means[u, s]))
+            norm = _norm(means[u, s])
             if norm > 0.0:
-                means[u, s] /= norm
+                for a in range(4):
+                    means[u, s, a] /= norm
         for t in range(quaternions.shape[1]):
             if states[u, t] >= 0:
-                angle = 2.0 * np.arccos(min(1.0, _overlap(means[u, states[u, t]], quaternions[u, t])))
+                angle = 2.0 * math.acos(min(1.0, _overlap(means[u, states[u, t]], quaternions[u, t])))
                 squares[u] += angle * angle
                 settled[u] += 1
