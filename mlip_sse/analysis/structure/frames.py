@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.storage import release
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
@@ -29,6 +30,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _ITEMS_A_THREAD = 8
+_MAPPED_BYTES = 32 << 20
 
 
 def consistent_cells(cells: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,6 +69,8 @@ def fractional_frames(
     drift = trajectory.drift
     rigid = bool((cells == cells[0]).all())
     inverses = np.linalg.inv(cells[:1] if rigid else cells)
+    mapped = isinstance(trajectory.positions, np.memmap)
+    rows = max(1, _MAPPED_BYTES // (24 * trajectory.n_atoms))
     before = fractions = np.empty((0, 3))
     for t in range(0, trajectory.n_frames, step if rigid else 1):
         here = np.asarray(trajectory.positions[t, chosen], dtype=np.float64)
@@ -74,6 +78,8 @@ def fractional_frames(
             here = here - drift[t]
         fractions = here @ inverses[0] if rigid or t == 0 else fractions + (here - before) @ inverses[t]
         before = here
+        if mapped and t % rows < step:
+            release(trajectory.positions)
         if t % step == 0:
             yield fractions, cells[t]
 

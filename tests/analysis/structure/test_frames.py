@@ -1,5 +1,7 @@
 """Frames as structures: the coordinates that went into a trajectory come out again, whatever the cell does."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,17 @@ def test_other_vectors_of_the_same_lattice_change_no_structure():
     for (positions, cell), wanted in zip(structure_frames(run), fractions @ cells, strict=True):
         off = (positions - wanted) @ np.linalg.inv(cell)
         np.testing.assert_allclose(off - np.rint(off), 0.0, atol=1e-10)
+
+
+def test_a_mapped_trajectory_gives_the_same(tmp_path):
+    fractions, cells = breathing_run()
+    run = Trajectory.from_arrays(["Li"] * 12, fractions @ cells, cells, 100.0)
+    mapped = np.memmap(tmp_path / "positions", np.float64, "w+", shape=run.positions.shape)
+    mapped[:] = run.positions
+    mapped.flush()
+    other = dataclasses.replace(run, positions=mapped)
+    for (one, _), (two, _) in zip(fractional_frames(run), fractional_frames(other), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_a_step_of_no_frame_is_refused():
