@@ -1,5 +1,6 @@
 """The softness of one trajectory: hops, training set, classifier and its tests, what softness goes with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Mobility", "SoftnessAnalysis", "SoftnessResult"]
 
 _ENOUGH_STABLE = 200
-_N_DRAWS = 3
-_MANY_SAMPLES = 1000
-"""With as many of each class, one draw of samples is enough."""
+_MANY_SAMPLES = 1500
+"""Samples of each class are drawn anew until there are as many in all, at most six times."""
+_MOST_DRAWS = 6
 
 _N_RANGES = 6
 
@@ -222,9 +223,9 @@ class SoftnessAnalysis:
     def _draw(self, trajectory: "Trajectory", functions: StructureFunctions, mobility: Mobility) -> list[Draw]:
         """Draw samples, several times where many hops would be left out or the groups of ions matter."""
         available = min(int(mobility.hops.sampled.sum()), len(mobility.stable))
-        once = self.softness is not None or available >= _MANY_SAMPLES
+        n_draws = min(_MOST_DRAWS, math.ceil(_MANY_SAMPLES / max(available, 1)))
         draws: list[Draw] = []
-        for k in range(1 if once else _N_DRAWS):
+        for k in range(1 if self.softness else n_draws):
             samples = draw_samples(mobility.hops, mobility.stable, self.max_samples, self.seed + k)
             atoms = mobility.indicator.ions[samples.ions]
             draws.append((functions.evaluate(trajectory, samples.frames, atoms), samples))

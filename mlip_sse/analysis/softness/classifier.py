@@ -221,6 +221,7 @@ def fit_planes(features: NDArray[np.floating], hops: NDArray[np.bool_], penaltie
     InputError
         When there is one class only.
     """
+    from sklearn import config_context
     from sklearn.svm import LinearSVC
 
     n_hops, n_samples = int(np.sum(hops)), len(hops)
@@ -232,7 +233,8 @@ def fit_planes(features: NDArray[np.floating], hops: NDArray[np.bool_], penaltie
     planes = []
     for penalty in penalties:
         machine = LinearSVC(C=penalty / n_samples, dual=False, class_weight=classes, tol=1e-4, max_iter=2000)
-        machine.fit(standard, hops.astype(np.int64))
+        with config_context(assume_finite=True, skip_parameter_validation=True):  # they cost more than a small fit
+            machine.fit(standard, hops.astype(np.int64))
         weights = np.where(flat, 0.0, machine.coef_[0])
         planes.append(Plane(weights, means, scales, float(machine.intercept_[0]), float(penalty)))
     return planes

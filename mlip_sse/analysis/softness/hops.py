@@ -120,12 +120,13 @@ def judge_storage(indicator: HopIndicator, hops: Hops, thresholds: Thresholds) -
         )
     if residence < half:
         verdict = verdict.refuse(
-            f"an ion rests for {residence:.3g} ps between hops, less than half a window of {half:g} ps: hops run into one "
-            "another; store more often and narrow half_window_ps"
+            f"an ion rests for {residence:.3g} ps between hops, less than half a window of {half:g} ps: hops run into "
+            "one another; store more often and narrow half_window_ps"
         )
     elif residence < 3.0 * half:
         verdict = verdict.weaken(
-            f"an ion rests for {residence:.3g} ps between hops, less than three half windows of {half:g} ps: some hops run together"
+            f"an ion rests for {residence:.3g} ps between hops, less than three half windows of {half:g} ps: some hops "
+            "run together"
         )
     ideal = thresholds.jump_length**2 + thresholds.cage_variance
     if len(hops) and thresholds.hop > ideal:

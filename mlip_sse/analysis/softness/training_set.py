@@ -178,14 +178,17 @@ def _sides(
 
 
 def _ion_groups(samples: Samples, n_groups: int, seed: int) -> NDArray[np.int64]:
-    """Return the group of each sample's ion; groups are random and hold nearly as many samples each."""
-    ions, counts = np.unique(samples.ions, return_counts=True)
+    """Return the group of each sample's ion; groups are random and hold nearly as many samples of each class."""
+    ions, rows = np.unique(samples.ions, return_inverse=True)
     if len(ions) < 2 * n_groups:
         raise InputError(f"found samples of {len(ions)} ions, expected at least {2 * n_groups} for {n_groups} groups")
+    counts = np.stack([np.bincount(rows, chosen, len(ions)) for chosen in (samples.hops, ~samples.hops)], axis=1)
+    shares = counts / np.maximum(counts.sum(axis=0), 1.0)
     order = np.random.default_rng(seed).permutation(len(ions))
-    order = order[np.argsort(-counts[order], kind="stable")]
-    groups, sizes = np.empty(len(ions), np.int64), np.zeros(n_groups)
+    order = order[np.argsort(-shares[order].sum(axis=1), kind="stable")]
+    groups, loads = np.empty(len(ions), np.int64), np.zeros((n_groups, 2))
     for place in order:
-        groups[place] = smallest = int(np.argmin(sizes))
-        sizes[smallest] += counts[place]
-    return groups[np.searchsorted(ions, samples.ions)]
+        # the group whose squared loads grow least: an ion of many hops joins one of few hops
+        groups[place] = lightest = int(np.argmin((2 * loads + shares[place]) @ shares[place]))
+        loads[lightest] += shares[place]
+    return groups[rows]

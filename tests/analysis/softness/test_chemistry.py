@@ -94,22 +94,22 @@ def test_the_decay_is_fitted():
 def field(seed, reach):
     """Ions anywhere, and a softness that is a sum of bumps: C(r) of Gaussians of width reach."""
     rng = np.random.default_rng(seed)
-    box, n_frames = np.eye(3) * 24.0, 20
-    ions = rng.uniform(0, 24.0, (n_frames, 120, 3))
-    softness = np.empty((n_frames, 120))
+    box, n_frames = np.eye(3) * 24.0, 40
+    ions = rng.uniform(0, 24.0, (n_frames, 200, 3))
+    softness = np.empty((n_frames, 200))
     for frame in range(n_frames):
         bumps = rng.uniform(0, 24.0, (150, 3))
         apart = ions[frame][:, None] - bumps
         apart -= 24.0 * np.round(apart / 24.0)
         softness[frame] = np.exp(-np.sum(apart**2, axis=2) / (2 * reach**2)) @ rng.choice([-1.0, 1.0], 150)
-    crystal = Trajectory.from_arrays(["Li"] * 120, ions, box, 100.0, wrapped=False)
+    crystal = Trajectory.from_arrays(["Li"] * 200, ions, box, 100.0, wrapped=False)
     return crystal, softness
 
 
 def test_correlation_in_space_is_that_of_the_field():
     crystal, softness = field(0, reach=1.5)
     functions = StructureFunctions(("Li",), average_ps=0.0)
-    found = spatial_correlation(crystal, functions, np.arange(20), np.arange(120), softness, 0.95, 0)
+    found = spatial_correlation(crystal, functions, np.arange(40), np.arange(200), softness, 0.95, 0)
     expected = np.exp(-(found.distances**2) / (4 * 1.5**2))  # of Gaussians with Gaussians
     near = (found.distances > 1.5) & (found.distances < 4.0)  # closer, there are few pairs
     np.testing.assert_allclose(found.values[near], expected[near], atol=0.15)
@@ -121,6 +121,6 @@ def test_softness_without_neighbours_has_no_length():
     crystal, softness = field(1, reach=1.5)
     mixed = np.random.default_rng(0).permuted(softness, axis=1)
     functions = StructureFunctions(("Li",), average_ps=0.0)
-    found = spatial_correlation(crystal, functions, np.arange(20), np.arange(120), mixed, 0.95, 0)
+    found = spatial_correlation(crystal, functions, np.arange(40), np.arange(200), mixed, 0.95, 0)
     assert found.length is None
     assert found.reason

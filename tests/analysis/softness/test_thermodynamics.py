@@ -47,7 +47,7 @@ def test_the_fit_maximises_the_likelihood():
 
 
 def test_recovers_barriers_prefactors_and_onset():
-    fit = fit_thermodynamics(series(1), 1.0, 0.95, seed=0, n_draws=120)
+    fit = fit_thermodynamics(series(1), 1.0, 0.95, seed=0, n_draws=80)
     for found, true in (
         (fit.energy_ev, E0),
         (fit.energy_slope_ev, E1),
@@ -68,7 +68,7 @@ def test_recovers_barriers_prefactors_and_onset():
 
 
 def test_the_onset_is_not_given_where_prefactors_do_not_differ():
-    fit = fit_thermodynamics(series(2, sigma1=0.0), 1.0, 0.95, seed=0, n_draws=120)
+    fit = fit_thermodynamics(series(2, sigma1=0.0), 1.0, 0.95, seed=0, n_draws=80)
     assert fit.onset_k is None
     assert any("onset temperature is not resolved" in reason for reason in fit.verdict.reasons)
 
