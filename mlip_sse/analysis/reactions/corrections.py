@@ -31,6 +31,10 @@ _BY_CLASS = {
 _BY_NAME = {"MP2020": Scheme.MP2020, "MIT ": Scheme.MIT, "MP ": Scheme.LEGACY, "MP MIXING": Scheme.MIXING}
 
 
+_OFTEN_CATIONS = frozenset({"Si", "Sb", "Te", "H"})
+_STRONGER_ANIONS = frozenset({"O", "F", "N", "Cl", "Br", "I", "S"})
+
+
 @dataclass(frozen=True)
 class _Table:
     """Corrections of one scheme in eV per atom of an anion, and of a metal with +U in oxides and fluorides."""
@@ -195,9 +199,7 @@ def _possible_sums(table: _Table, entry: StoredEnergy) -> list[float]:
     for element, value in table.anions.items():
         if element in amounts:
             # Cations of an oxide (sulphate, silicate) are not corrected; in a compound of its own the anion is.
-            is_cation_at_times = (
-                bool(set(amounts) & {"O", "F", "N", "Cl", "Br", "I", "S"} - {element}) or element in "SiSbTeH"
-            )
+            is_cation_at_times = element in _OFTEN_CATIONS or bool(set(amounts) & _STRONGER_ANIONS - {element})
             choices.append([value * amounts[element]] + ([0.0] if is_cation_at_times else []))
     if "O" in amounts or "F" in amounts:
         metals = sum(value * amounts[element] for element, value in table.metals.items() if element in amounts)

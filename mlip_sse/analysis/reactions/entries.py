@@ -7,6 +7,7 @@ and data are taken, whatever else it holds is left.
 import gzip
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -224,19 +225,21 @@ def _from_vasprun(path: Path, name: str) -> StoredEnergy:
     from pymatgen.io.vasp import Vasprun
 
     try:
-        run = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an unconverged run is refused below
+            run = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+        energy, composition = float(run.final_energy), run.final_structure.composition
+        parameters = {"run_type": str(run.run_type), "hubbards": run.hubbards, "is_hubbard": run.is_hubbard}
     except Exception as error:  # the parser raises whatever a broken file makes it stumble over
         raise FormatError(f"{path}: {error}; expected a complete vasprun.xml") from error
     if not run.converged:
         raise FormatError(f"{path}: the calculation did not converge; finish it or leave the folder out")
-    entry = run.get_computed_entry(inc_structure=True)
-    return _stored({**entry.as_dict(), "entry_id": name}, str(path))
+    amounts = {str(element): float(n) for element, n in composition.get_el_amt_dict().items()}
+    return StoredEnergy(amounts, energy, 0.0, name, (), parameters | {"potcar_symbols": run.potcar_symbols})
 
 
 def _corrected(stored: Sequence[StoredEnergy], scheme: str) -> tuple[list[float], list[Scheme]]:
     """Put a scheme of pymatgen in place of the corrections that are stored."""
-    import warnings
-
     from pymatgen.entries import compatibility
     from pymatgen.entries.computed_entries import ComputedEntry
 

@@ -61,7 +61,7 @@ def test_energies_at_all_kinks_of_pymatgen_are_ours(lifepo, pymatgen_diagram, pa
     from pymatgen.analysis.interface_reactions import InterfacialReactivity
     from pymatgen.core import Composition
 
-    for a, b in pairs[:60]:
+    for a, b in pairs[:30]:
         ours = react(lifepo, a, b)
         x = [kink.mixing_fraction for kink in ours.kinks]
         y = [kink.reaction_energy_ev_atom for kink in ours.kinks]
@@ -70,7 +70,9 @@ def test_energies_at_all_kinks_of_pymatgen_are_ours(lifepo, pymatgen_diagram, pa
 
 
 @pytest.mark.usefixtures("quietly")
-@pytest.mark.parametrize("voltage_v", [0.0, 2.5, 4.3])
+@pytest.mark.parametrize(
+    "voltage_v", [pytest.param(0.0, marks=pytest.mark.slow), 2.5, pytest.param(4.3, marks=pytest.mark.slow)]
+)
 def test_open_reactions_equal_pymatgens(lifepo, pymatgen_diagram, pairs, voltage_v):
     from pymatgen.analysis.interface_reactions import GrandPotentialInterfacialReactivity
     from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram
