@@ -1,11 +1,11 @@
-"""The figures of an elastic scan, a line each."""
+"""The figures of an elastic scan, or of quasi-harmonic phonons, a line each."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlip_sse.md_protocols.static_run import StaticResult
 
-__all__ = ["elastic_table"]
+__all__ = ["elastic_table", "expansion_table"]
 
 _ROWS = (
     ("K (GPa)", "bulk_gpa"),
@@ -29,6 +29,27 @@ def elastic_table(result: "StaticResult") -> str:
         voigt = data["moduli"].get("bulk_voigt_gpa")
         beside = "" if voigt is None else f"; {voigt['value']:.5g} from stresses (Voigt)"
         lines.append(f"{'K, volumes':<15} {_shown(volumes)}{beside}")
+    lines += [f"{data['quality']:<15} {reason}" for reason in data["reasons"]]
+    lines.append(f"{'was there already' if result.reused else 'written'}: {result.folder}")
+    return "\n".join(lines)
+
+
+def expansion_table(result: "StaticResult") -> str:
+    """Return the expansion over temperatures, its coefficient with its span, and what speaks against it."""
+    data, lines = result.data, []
+    if data["temperatures_k"] is not None:
+        lines.append(f"{'T (K)':>8} {'V (Å³/atom)':>12} {'α_V (1e-6/K)':>13} {'α_V/3':>8} {'K (GPa)':>8}")
+        columns = ("temperatures_k", "equilibrium_volumes_a3_atom", "volumetric_expansions_per_k", "bulk_moduli_gpa")
+        for kelvin, volume, slope, bulk in zip(*(data[name] for name in columns), strict=True):
+            shown = [
+                f"{volume:12.4f}" if volume is not None else f"{'-':>12}",
+                *((f"{1e6 * slope:13.2f}", f"{1e6 * slope / 3:8.2f}") if slope is not None else ("-", "-")),
+                f"{bulk:8.2f}" if bulk is not None else f"{'-':>8}",
+            ]
+            lines.append(f"{kelvin:8g} {' '.join(shown)}")
+    if (linear := data["linear_expansion_per_k"]) is not None:
+        low, value, high = (1e6 * linear[key] for key in ("low", "value", "high"))
+        lines.append(f"linear, {data['reference_k']:g} K: {value:.2f} [{low:.2f}, {high:.2f}] 1e-6/K, a third of α_V")
     lines += [f"{data['quality']:<15} {reason}" for reason in data["reasons"]]
     lines.append(f"{'was there already' if result.reused else 'written'}: {result.folder}")
     return "\n".join(lines)

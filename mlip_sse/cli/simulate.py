@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlip_sse.cli.barrier_table import barrier_table
-from mlip_sse.cli.elastic_table import elastic_table
+from mlip_sse.cli.elastic_table import elastic_table, expansion_table
 from mlip_sse.cli.glass_table import glass_table
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def command(
             return
         with _line() as said:
             found = run_static(spec, folder, potential=potential, progress=said)
-    as_text = elastic_table if found.data["protocol"] == "elastic" else _summary
+    tables = {"elastic": elastic_table, "quasi_harmonic": expansion_table}
+    as_text = tables.get(found.data["protocol"], _summary)
     typer.echo(_json(found.to_dict()) if as_json else as_text(found))
     if found.is_refused:
         raise typer.Exit(1)

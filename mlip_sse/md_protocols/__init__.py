@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
     from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
     from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
+    from mlip_sse.md_protocols.quasi_harmonic import QuasiHarmonicScan, quasi_harmonic_scan
+    from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
     from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
     from mlip_sse.md_protocols.result import SegmentResult, SimulationResult
     from mlip_sse.md_protocols.specs import DiffusionSpec, ProtocolSpec, load_protocol
@@ -38,6 +40,8 @@ __all__ = [
     "NebVacancyResult",
     "NebVacancySpec",
     "ProtocolSpec",
+    "QuasiHarmonicScan",
+    "QuasiHarmonicSpec",
     "RelaxSpec",
     "Relaxation",
     "SegmentResult",
@@ -46,6 +50,7 @@ __all__ = [
     "elastic_scan",
     "load_protocol",
     "neb_vacancy_hops",
+    "quasi_harmonic_scan",
     "relax_atoms",
     "run",
     "run_bulk_diffusion",
@@ -68,6 +73,8 @@ _HOME = {
     "NebVacancyResult": "neb_run",
     "NebVacancySpec": "neb_specs",
     "ProtocolSpec": "specs",
+    "QuasiHarmonicScan": "quasi_harmonic",
+    "QuasiHarmonicSpec": "quasi_harmonic_specs",
     "RelaxSpec": "static_specs",
     "Relaxation": "relaxation",
     "SegmentResult": "result",
@@ -76,6 +83,7 @@ _HOME = {
     "elastic_scan": "elastic_constants",
     "load_protocol": "specs",
     "neb_vacancy_hops": "neb_vacancy",
+    "quasi_harmonic_scan": "quasi_harmonic",
     "relax_atoms": "relaxation",
     "run": "diffusion_run",
     "run_bulk_diffusion": "bulk_run",

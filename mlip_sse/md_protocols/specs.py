@@ -14,6 +14,7 @@ from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_specs import NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
+from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 from mlip_sse.specs import Spec, load_spec
 
@@ -147,6 +148,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "relax": RelaxSpec,
         "equation_of_state": EquationOfStateSpec,
         "elastic": ElasticSpec,
+        "quasi_harmonic": QuasiHarmonicSpec,
         "neb_vacancy": NebVacancySpec,
         "melt_quench": MeltQuenchSpec,
     }

@@ -18,6 +18,8 @@ from mlip_sse.md_protocols.elastic_constants import elastic_scan
 from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.equation_of_state import equation_of_state
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec
+from mlip_sse.md_protocols.quasi_harmonic import quasi_harmonic_scan
+from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
 from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
 from mlip_sse.md_protocols.specs import load_protocol
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec, StaticSpec
@@ -93,8 +95,8 @@ def run_static(
         When the potential fails at the start, or the folder holds results of other inputs.
     """
     spec = load_protocol(protocol) if isinstance(protocol, str | Path) else protocol
-    if not isinstance(spec, RelaxSpec | EquationOfStateSpec | ElasticSpec):
-        wanted = "a relaxation, an equation of state or elastic constants"
+    if not isinstance(spec, RelaxSpec | EquationOfStateSpec | ElasticSpec | QuasiHarmonicSpec):
+        wanted = "a relaxation, an equation of state, elastic constants or quasi_harmonic"
         raise SpecError(f"found a {type(spec).__name__}, expected {wanted}")
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
@@ -113,6 +115,8 @@ def run_static(
             data = _relax(spec, model, atoms, half, tell)
         elif isinstance(spec, ElasticSpec):
             data = _strain(spec, model, atoms, half, tell)
+        elif isinstance(spec, QuasiHarmonicSpec):
+            data = _vibrate(spec, model, atoms, half, tell)
         else:
             data = _scan(spec, model, atoms, half, tell)
         head = {"protocol": spec.protocol, "potential": model.card.name, "inputs_sha256": digest}
@@ -173,6 +177,16 @@ def _strain(
     _write_structure(found.base, half / RELAXED_FILE)
     if found.equation_of_state is not None and len(found.equation_of_state.volumes):
         found.equation_of_state.plot().savefig(half / PLOT_FILE, dpi=150)
+    return {"structure": RELAXED_FILE, **found.to_dict()}
+
+
+def _vibrate(
+    spec: QuasiHarmonicSpec, model: Potential, atoms: Atoms, half: Path, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    found = quasi_harmonic_scan(
+        atoms, model.calculator(), spec, lambda n_done, n_all: tell(f"volume {n_done} of {n_all}")
+    )
+    _write_structure(found.base, half / RELAXED_FILE)
     return {"structure": RELAXED_FILE, **found.to_dict()}
 
 

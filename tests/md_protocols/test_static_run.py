@@ -99,7 +99,7 @@ def test_a_structure_and_a_fitted_potential_of_ones_own(tmp_path):
 
 
 def test_each_kind_is_sent_to_its_own_door(tmp_path):
-    with pytest.raises(SpecError, match="found a DiffusionSpec, expected a relaxation, an equation of state or elas"):
+    with pytest.raises(SpecError, match="found a DiffusionSpec, expected a relaxation, an equation of state, elas"):
         run_static("liquid_argon", tmp_path / "out")
     with pytest.raises(SpecError, match="found a RelaxSpec, expected molecular dynamics"):
         run("relax", tmp_path / "out")
