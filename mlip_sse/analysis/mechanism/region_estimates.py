@@ -7,7 +7,8 @@ the time that it was followed. A random walk that is stopped at its exit has mov
 
 exactly, whatever the borders (Doob's theorem of optional stopping: Δz² - 2 D t is a martingale). Were only those ions
 counted that stay, the ones that moved far across would be missing; were all followed to the end of the lag, they would
-diffuse outside. c is the vibration; the slope is taken where it is over.
+diffuse outside. Positions are averaged over the time of the cage, before the start and after the end, so that the
+vibration that takes an ion across a border counts for nothing; c is what it leaves, the same at every lag.
 """
 
 import math

@@ -73,6 +73,7 @@ def count_regions(
     directions: NDArray[np.float64],
     lags: NDArray[np.int64],
     regions: Sequence[Region],
+    cage: int,
 ) -> list[RegionSums]:
     """Count displacements and stays in several regions while reading the ions once.
 
@@ -87,6 +88,8 @@ def count_regions(
     lags : (n_lags,) frames, increasing
     regions
         Where.
+    cage
+        Frames that positions are averaged over, before the start and after the end of each displacement.
     """
     n_groups = min(_MOST_GROUPS, len(ions))
     n_frames = trajectory.n_frames
@@ -109,9 +112,34 @@ def count_regions(
         groups = (np.arange(first, first + len(chosen)) % n_groups).astype(np.int64)
         along = np.ascontiguousarray(fractional_paths(trajectory, chosen)[:, :, axis].T)
         (block,) = trajectory.ion_blocks(chosen, dtype=np.float64, max_bytes=2 * _BLOCK_BYTES)
-        paths = np.ascontiguousarray(np.einsum("kd,ndt->nkt", directions, block, optimize=True))
+        before, after = _averages(np.einsum("kd,ndt->nkt", directions, block, optimize=True), cage)
         for part in sums:
             centres, halves = part.region.centres, part.region.half_widths
             add_runs(along, centres, halves, part.ended, part.open_ended)
-            add_displacements(along, paths, groups, centres, halves, lags, part.sums, part.counts)
+            add_displacements(along, before, after, cage, groups, centres, halves, lags, part.sums, part.counts)
     return sums
+
+
+def _averages(paths: NDArray[np.float64], cage: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean position in the frames before each frame, and in the frames after it.
+
+    Which of an ion's vibrations carries it across a border is no accident, so the frame of its exit, and that of its
+    entry, would count vibration as way. The frames before and after know nothing of it.
+
+    Parameters
+    ----------
+    paths : (n, 3, n_frames) Å
+    cage
+        Number of frames.
+
+    Returns
+    -------
+    before, after : (n, 3, n_frames) Å, zero in the first and the last ``cage`` frames
+    """
+    n_frames = paths.shape[2]
+    sums = np.concatenate([np.zeros((*paths.shape[:2], 1)), np.cumsum(paths, axis=2)], axis=2)
+    means = (sums[:, :, cage:] - sums[:, :, :-cage]) / cage
+    before, after = np.zeros_like(paths, order="C"), np.zeros_like(paths, order="C")
+    before[:, :, cage:] = means[:, :, : n_frames - cage]
+    after[:, :, : n_frames - cage] = means[:, :, 1:]
+    return before, after

@@ -119,7 +119,7 @@ class Regions:
     bin_width
         Å, about, of the slabs of the profile; None leaves it out.
     cage_ps
-        Shortest lag of a slope: vibration is over by then.
+        Vibration is over by then: shortest lag of a slope, and time that positions are averaged over.
     n_lags
         Log-spaced lags up to half of the trajectory.
     confidence
@@ -156,7 +156,7 @@ class Regions:
         wanted = [Region("all", ((0.0, 1.0),)), *self.regions]
         n_bins = 0 if self.bin_width is None else max(1, round(height / self.bin_width))
         bins = [Region(f"bin {k + 1}", ((k / n_bins, (k + 1) / n_bins),)) for k in range(n_bins)]
-        sums = count_regions(trajectory, ions, self.axis, directions, lags, [*wanted, *bins])
+        sums = count_regions(trajectory, ions, self.axis, directions, lags, [*wanted, *bins], max(1, round(cage)))
         found = [self._region(part, height, trajectory.frame_spacing_fs, cage) for part in sums]
         ratio = self._ratio(sums[1], sums[2], cage) if len(self.regions) > 1 else None
         return RegionsResult(tuple(found[: len(wanted)]), tuple(found[len(wanted) :]), height, ratio)

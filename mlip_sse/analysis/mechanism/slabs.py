@@ -161,17 +161,27 @@ def add_runs(fractions: Any, centres: Any, half_widths: Any, ended: Any, open_en
 
 @nb.njit(cache=True)
 def add_displacements(
-    fractions: Any, paths: Any, groups: Any, centres: Any, half_widths: Any, lags: Any, sums: Any, counts: Any
+    fractions: Any,
+    before: Any,
+    after: Any,
+    margin: int,
+    groups: Any,
+    centres: Any,
+    half_widths: Any,
+    lags: Any,
+    sums: Any,
+    counts: Any,
 ) -> None:
     """Add squared displacements over a lag, or up to the first frame outside of the slab where that comes earlier.
 
-    fractions : (n_ions, n_frames); paths : (n_ions, 3, n_frames) Å, two coordinates in the plane and the normal one
+    fractions : (n_ions, n_frames); before, after : (n_ions, 3, n_frames) Å, two coordinates in the plane and the normal
+    one, of the start and of the end of a displacement, known but for ``margin`` frames at the start and at the end
     sums : (n_groups, n_blocks, n_lags, 3) Å² in the plane, Å² along the normal, frames
     counts : (n_groups, n_blocks, n_lags, 2) origins, and those of them that have not left; both added to
     """
     n_frames, n_blocks = fractions.shape[1], sums.shape[1]
     for i in range(fractions.shape[0]):
-        path, start = paths[i], 0
+        early, late, start = before[i], after[i], 0
         label = _slab(fractions[i, 0], centres, half_widths)
         for t in range(1, n_frames + 1):
             now = _slab(fractions[i, t], centres, half_widths) if t < n_frames else -2
@@ -179,35 +189,37 @@ def add_displacements(
                 continue
             if label >= 0:
                 for block in range(start * n_blocks // n_frames, (t - 1) * n_blocks // n_frames + 1):
-                    first = max(start, -(-block * n_frames // n_blocks))
+                    first = max(start, margin, -(-block * n_frames // n_blocks))
                     last = min(t, -(-(block + 1) * n_frames // n_blocks))
                     for j in range(lags.size):
-                        _add_stay(path, first, last, t, lags[j], sums[groups[i], block, j], counts[groups[i], block, j])
+                        end = min(last, n_frames - margin - lags[j])
+                        if end > first:
+                            own = sums[groups[i], block, j], counts[groups[i], block, j]
+                            _add_stay(early, late, first, end, t, lags[j], own[0], own[1])
             label, start = now, t
 
 
 @nb.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
-def _add_stay(path: Any, first: int, last: int, stop: int, lag: int, sums: Any, counts: Any) -> None:
-    """Take every frame from first to before last as an origin; at stop the ion is outside, or the trajectory ends."""
+def _add_stay(early: Any, late: Any, first: int, end: int, stop: int, lag: int, sums: Any, counts: Any) -> None:
+    """Take every frame from first to before end as an origin; at stop the ion is outside, or the trajectory ends."""
     plane = normal = 0.0
-    n_stay = max(0, min(last, stop - lag) - first)
+    n_stay = max(0, min(end, stop - lag) - first)
     if n_stay > 0:
-        early, late = path[:, first : first + n_stay], path[:, first + lag : first + lag + n_stay]
+        one, two = early[:, first : first + n_stay], late[:, first + lag : first + lag + n_stay]
         for k in range(n_stay):
-            dx, dy, dz = late[0, k] - early[0, k], late[1, k] - early[1, k], late[2, k] - early[2, k]
+            dx, dy, dz = two[0, k] - one[0, k], two[1, k] - one[1, k], two[2, k] - one[2, k]
             plane += dx * dx + dy * dy
             normal += dz * dz
-    begin, end = first + n_stay, min(last, path.shape[1] - lag)
     frames = n_stay * lag
-    for k in range(begin, end):
-        dx, dy, dz = path[0, stop] - path[0, k], path[1, stop] - path[1, k], path[2, stop] - path[2, k]
+    for k in range(first + n_stay, end):
+        dx, dy, dz = late[0, stop] - early[0, k], late[1, stop] - early[1, k], late[2, stop] - early[2, k]
         plane += dx * dx + dy * dy
         normal += dz * dz
         frames += stop - k
     sums[0] += plane
     sums[1] += normal
     sums[2] += frames
-    counts[0] += n_stay + max(0, end - begin)
+    counts[0] += end - first
     counts[1] += n_stay
 
 
