@@ -219,7 +219,7 @@ def _link(  # type: ignore[no-untyped-def]
     """
     n = order.size
     parents = np.arange(n)
-    newest = np.full(n_places, -1)
+    newest, latest = np.full(n_places, -1), np.full(n_places, -window - 1)
     older = np.empty(2 * n, np.int64)
     met = np.full(n, -1)
     owner, place = np.empty(n, np.int64), np.empty((n, 2), np.int64)
@@ -230,7 +230,10 @@ def _link(  # type: ignore[no-untyped-def]
         earliest = times[k] - window
         for end in range(2):
             for at in range(offsets[place[k, end]], offsets[place[k, end] + 1]):
-                entry = newest[neighbours[at]]
+                near_place = neighbours[at]
+                if latest[near_place] < earliest:
+                    continue
+                entry = newest[near_place]
                 while entry >= 0 and times[entry // 2] >= earliest:
                     other = entry // 2
                     known = met[other] == k or (distinct_ions and owner[other] == owner[k])
@@ -246,6 +249,7 @@ def _link(  # type: ignore[no-untyped-def]
         for end in range(2):
             older[2 * k + end] = newest[place[k, end]]
             newest[place[k, end]] = 2 * k + end
+            latest[place[k, end]] = times[k]
     for k in range(n):
         parents[k] = _root(parents, k)
     return parents, n_links

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlip_sse.analysis.mechanism.hop_events import events_of_jumps
+from mlip_sse.analysis.mechanism.hop_events import HopEvents, events_of_jumps
 from mlip_sse.analysis.mechanism.jumps import Jumps
 
 SPACING = 3.0
@@ -114,3 +114,19 @@ def row_shifts(rng, shape, n_frames, n_shifts, axis=0):
     moves = np.zeros((n_shifts * n, 3), dtype=np.int64)
     moves[:, axis] = np.repeat(2 * rng.integers(0, 2, n_shifts) - 1, n)
     return Hops(tuple(shape), n_frames, frames, ions, moves, grid, np.repeat(np.arange(n_shifts), n))
+
+
+def pairs_among_singles(rng, edge, n_ions, n_frames, n_pairs, n_singles):
+    """Return hops of which a known share goes in pairs, one ion into the place of the other, among hops at random.
+
+    Places are drawn anew for every hop, so that nothing else ties hops together.
+    """
+    n = n_pairs + n_singles
+    frames, places = rng.integers(0, n_frames, n), rng.integers(0, edge, (n, 3))
+    moves, ions = DIRECTIONS[rng.integers(0, 6, n)], rng.integers(0, n_ions, n)
+    followers = (ions[:n_pairs] + rng.integers(1, n_ions, n_pairs)) % n_ions
+    frames, ions = np.append(frames, frames[:n_pairs]), np.append(ions, followers)
+    starts = np.concatenate([places, places[:n_pairs] - moves[:n_pairs]])
+    stops = np.concatenate([places + moves, places[:n_pairs]])
+    cell = SPACING * edge * np.eye(3)
+    return HopEvents(frames, ions, starts / edge, stops / edge, cell, n_ions, n_frames, 100.0)

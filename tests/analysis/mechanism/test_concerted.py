@@ -13,7 +13,12 @@ from mlip_sse.analysis.mechanism.hop_events import HopEvents, events_of_trajecto
 from mlip_sse.analysis.results import Quality
 from mlip_sse.errors import InputError
 from mlip_sse.trajectory.model import Trajectory
-from tests.analysis.mechanism.correlated_walkers import independent_hops, row_shifts, vacancy_strings
+from tests.analysis.mechanism.correlated_walkers import (
+    independent_hops,
+    pairs_among_singles,
+    row_shifts,
+    vacancy_strings,
+)
 
 SKEWED = np.array([[14.0, 0.0, 0.0], [5.0, 12.0, 0.0], [-3.0, 4.0, 13.0]])
 
@@ -197,3 +202,17 @@ def test_p_values_of_independent_ions_are_uniform_and_the_interval_of_the_excess
         assert np.sum(found <= 0.05) <= most
         assert kstest(found, "uniform").pvalue > 1e-3
     assert np.mean(covered) > 0.91
+
+
+@pytest.mark.slow
+def test_the_excess_is_the_share_of_concerted_hops_though_many_more_are_close_by_chance():
+    truth, found, covered = 2 * 150 / (2 * 150 + 700), [], []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        events = pairs_among_singles(rng, 7, 150, 3000, int(rng.poisson(150)), int(rng.poisson(700)))
+        result = Concerted(n_null=99, seed=seed, window_fs=600.0, drop_back_jumps=False).run_events(events)
+        assert result.null_fraction.value > 0.2
+        found.append(result.excess.value)
+        covered.append(result.excess.low <= truth <= result.excess.high)
+    assert np.mean(found) == pytest.approx(truth, abs=0.03)
+    assert np.mean(covered) > 0.87  # of 95 %, less 3 standard errors of 100 runs
