@@ -53,12 +53,11 @@ def require_cell(cell: NDArray[np.floating]) -> NDArray[np.float64]:
     return box
 
 
-def choose_boxes(
-    cell: NDArray[np.float64], cutoff: float, n_atoms: int, atoms_in_a_box: float = 3.0
-) -> NDArray[np.int64]:
+def choose_boxes(cell: NDArray[np.float64], cutoff: float, n_atoms: int, atoms_in_a_box: float) -> NDArray[np.int64]:
     """Return into how many boxes to cut the cell along each vector, (3,) whole numbers.
 
-    A box is as wide as holds the given number of atoms, never wider than the cutoff nor thinner than a quarter of it.
+    A box is as wide as holds the given number of atoms, never wider than the cutoff nor thinner than a quarter of it;
+    with an infinite number it is as wide as the cutoff.
     """
     widths = cell_widths(cell)
     volume = abs(float(np.linalg.det(cell)))

@@ -11,6 +11,8 @@ from mlip_sse.errors import InputError
 
 __all__ = ["Neighbours", "neighbour_list"]
 
+_LANES = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -78,7 +80,7 @@ def neighbour_list(
     around = _chosen(centres, len(points), "centres")
     among = _chosen(others, len(points), "others")
     fractions = np.ascontiguousarray(points @ np.linalg.inv(box))
-    boxes = choose_boxes(box, cutoff, len(among))
+    boxes = choose_boxes(box, cutoff, len(among), np.inf)  # few long rows are quicker than few candidates
     rows = box_rows(box, boxes, cutoff)
     sorted_points, order, starts = sort_into_boxes(np.ascontiguousarray(fractions[among]), box, boxes)
     room = int(1.1 * len(around) * len(among) * 4.19 * cutoff**3 / abs(float(np.linalg.det(box)))) + 64
@@ -113,13 +115,25 @@ def _chosen(atoms: ArrayLike | None, n_atoms: int, name: str) -> NDArray[np.int6
 
 
 @njit(cache=True, nogil=True)
-def _longer(old: NDArray[np.float64]) -> NDArray[np.float64]:
-    new = np.empty((len(old) + len(old) // 2 + 64, old.shape[1]))
-    new[: len(old)] = old
-    return new
+def _wrapped(n: int, reach: int) -> NDArray[np.int64]:
+    # for boxes from -reach to n + reach - 1: which box of the cell each is, and in which image
+    table = np.empty((n + 2 * reach, 2), np.int64)
+    for k in range(len(table)):
+        table[k, 1] = (k - reach) // n
+        table[k, 0] = k - reach - table[k, 1] * n
+    return table
 
 
 @njit(cache=True, nogil=True)
+def _grown(
+    indices: NDArray[np.int64], vectors: NDArray[np.float64], distances: NDArray[np.float64], room: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    more, longer, farther = np.empty(room, np.int64), np.empty((room, 3)), np.empty(room)
+    more[: len(indices)], longer[: len(indices)], farther[: len(indices)] = indices, vectors, distances
+    return more, longer, farther
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _find(
     fractions: NDArray[np.float64],
     names: NDArray[np.int64],
@@ -132,12 +146,20 @@ def _find(
     cutoff: float,
     room: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    # names: place of each centre; others: place of each sorted point. A pair is kept as (vector, distance) in a table
-    # that grows when the density is uneven.
+    # names: place of each centre; others: place of each sorted point
     limit = cutoff * cutoff
+    n_points = points.shape[1]
+    padded = np.zeros((3, n_points + _LANES))  # a block of lanes may reach beyond the last point
+    padded[:, :n_points] = points
+    x_all, y_all, z_all = padded[0], padded[1], padded[2]
+    reach = np.abs(rows).max() if len(rows) else 0
+    along_a, along_b, along_c = _wrapped(boxes[0], reach), _wrapped(boxes[1], reach), _wrapped(boxes[2], reach)
+    longest = 0
+    for flat in range(boxes[0] * boxes[1]):
+        longest = max(longest, starts[(flat + 1) * boxes[2]] - starts[flat * boxes[2]])
+    squares, near = np.empty(longest + _LANES), np.empty(longest + 1, np.int64)
     offsets = np.zeros(len(fractions) + 1, np.int64)
-    table, indices = np.empty((room, 4)), np.empty(room, np.int64)
-    x_all, y_all, z_all = points[0], points[1], points[2]
+    indices, vectors, distances = np.empty(room, np.int64), np.empty((room, 3)), np.empty(room)
     n_found = 0
     s, home = np.empty(3), np.empty(3, np.int64)
     for i in range(len(fractions)):
@@ -147,34 +169,39 @@ def _find(
                 s[k] = 0.0
             home[k] = min(int(s[k] * boxes[k]), boxes[k] - 1)
         for row in range(len(rows)):
-            a, b = home[0] + rows[row, 0], home[1] + rows[row, 1]
-            image_a, image_b = a // boxes[0], b // boxes[1]
-            base = ((a - image_a * boxes[0]) * boxes[1] + b - image_b * boxes[1]) * boxes[2]
+            a, b = home[0] + rows[row, 0] + reach, home[1] + rows[row, 1] + reach
+            image_a, image_b = along_a[a, 1], along_b[b, 1]
+            base = (along_a[a, 0] * boxes[1] + along_b[b, 0]) * boxes[2]
             first, last = home[2] + rows[row, 2], home[2] + rows[row, 3]
             while first <= last:  # the row, cut where it leaves the cell
-                image_c = first // boxes[2]
-                stop = min(last, image_c * boxes[2] + boxes[2] - 1)
+                image_c, at = along_c[first + reach, 1], along_c[first + reach, 0]
+                stop = min(last, first + boxes[2] - 1 - at)
                 u, v, w = s[0] - image_a, s[1] - image_b, s[2] - image_c
                 x = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
                 y = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
                 z = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
                 home_image = image_a == 0 and image_b == 0 and image_c == 0
-                begin = starts[base + first - image_c * boxes[2]]
-                end = starts[base + stop - image_c * boxes[2] + 1]
-                if n_found + end - begin > len(indices):
-                    while n_found + end - begin > len(table):
-                        table = _longer(table)
-                    grown = np.empty(len(table), np.int64)
-                    grown[:n_found] = indices[:n_found]
-                    indices = grown
-                for j in range(begin, end):
-                    dx, dy, dz = x_all[j] - x, y_all[j] - y, z_all[j] - z
-                    squared = dx * dx + dy * dy + dz * dz
-                    if squared <= limit and not (home_image and others[j] == names[i]):
-                        indices[n_found] = others[j]
-                        table[n_found, 0], table[n_found, 1], table[n_found, 2] = dx, dy, dz
-                        table[n_found, 3] = np.sqrt(squared)
-                        n_found += 1
+                begin, end = starts[base + at], starts[base + at + stop - first + 1]
                 first = stop + 1
+                m = end - begin
+                if n_found + m > len(indices):
+                    indices, vectors, distances = _grown(indices, vectors, distances, n_found + n_found // 2 + m + 64)
+                whole = (m + _LANES - 1) & ~(_LANES - 1)
+                xs, ys, zs = x_all[begin : begin + whole], y_all[begin : begin + whole], z_all[begin : begin + whole]
+                for j in range(whole):
+                    dx, dy, dz = xs[j] - x, ys[j] - y, zs[j] - z
+                    squares[j] = dx * dx + dy * dy + dz * dz
+                n_near = 0
+                for j in range(m):
+                    near[n_near] = j
+                    n_near += int(squares[j] <= limit)
+                for k in range(n_near):
+                    j = near[k]
+                    if home_image and others[begin + j] == names[i]:
+                        continue
+                    indices[n_found] = others[begin + j]
+                    vectors[n_found, 0], vectors[n_found, 1], vectors[n_found, 2] = xs[j] - x, ys[j] - y, zs[j] - z
+                    distances[n_found] = np.sqrt(squares[j])
+                    n_found += 1
         offsets[i + 1] = n_found
-    return offsets, indices[:n_found].copy(), table[:n_found, :3].copy(), table[:n_found, 3].copy()
+    return offsets, indices[:n_found].copy(), vectors[:n_found].copy(), distances[:n_found].copy()
