@@ -1,11 +1,13 @@
-"""The figures of an elastic scan, or of quasi-harmonic phonons, a line each."""
+"""The figures of an elastic scan, of quasi-harmonic phonons, or of heated cells, a line each."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlip_sse.analysis.results import Interval
+    from mlip_sse.md_protocols.expansion_run import ThermalExpansionResult
     from mlip_sse.md_protocols.static_run import StaticResult
 
-__all__ = ["elastic_table", "expansion_table"]
+__all__ = ["elastic_table", "expansion_table", "heated_table"]
 
 _ROWS = (
     ("K (GPa)", "bulk_gpa"),
@@ -53,6 +55,28 @@ def expansion_table(result: "StaticResult") -> str:
     lines += [f"{data['quality']:<15} {reason}" for reason in data["reasons"]]
     lines.append(f"{'was there already' if result.reused else 'written'}: {result.folder}")
     return "\n".join(lines)
+
+
+def heated_table(result: "ThermalExpansionResult") -> str:
+    """Return volume and moduli at each temperature, the expansion tensor, and what speaks against it."""
+    lines = [f"{'T (K)':>8} {'V (Å³)':>12}  {'K (GPa)':<24} {'G (GPa)':<24} moduli"]
+    for run in result.runs:
+        moduli = run["moduli"] or {"quality": "-"}
+        bulk, shear = (_gpa(moduli.get(name)) for name in ("bulk", "shear"))
+        volume = "-" if run["volume_a3"] is None else f"{run['volume_a3']:.3f}"
+        lines.append(f"{run['temperature_k']:8g} {volume:>12}  {bulk:<24} {shear:<24} {moduli['quality']}")
+    if (found := result.expansion) is not None:
+        lines.append(f"expansion at {found.temperature_k:g} K in 1e-6/K, order {found.order}; rows of the tensor:")
+        lines += ["".join(f"{1e6 * value + 0.0:9.2f}" for value in row) for row in found.tensor_per_k]
+        low, value, high = (1e6 * each for each in (found.linear.low, found.linear.value or 0.0, found.linear.high))
+        lines.append(f"linear (a third of the volumetric): {value:.2f} [{low:.2f}, {high:.2f}]")
+    lines += [f"{result.verdict.quality:<15} {reason}" for reason in result.verdict.reasons]
+    lines.append(f"in {result.folder}")
+    return "\n".join(lines)
+
+
+def _gpa(interval: "Interval | None") -> str:
+    return "-" if interval is None else f"{interval.value:.4g} [{interval.low:.4g}, {interval.high:.4g}]"
 
 
 def _shown(interval: dict[str, Any]) -> str:

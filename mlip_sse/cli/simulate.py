@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlip_sse.cli.barrier_table import barrier_table
-from mlip_sse.cli.elastic_table import elastic_table, expansion_table
+from mlip_sse.cli.elastic_table import elastic_table, expansion_table, heated_table
 from mlip_sse.cli.glass_table import glass_table
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ def command(
         DiffusionSpec,
         MeltQuenchSpec,
         NebVacancySpec,
+        ThermalExpansionSpec,
         load_protocol,
         run,
         run_bulk_diffusion,
         run_melt_quench,
         run_neb_vacancy,
         run_static,
+        run_thermal_expansion,
     )
 
     spec = load_protocol(protocol)
@@ -65,7 +67,7 @@ def command(
                 moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
             typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
             return
-        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec | MeltQuenchSpec):
+        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec | MeltQuenchSpec | ThermalExpansionSpec):
             engine = None if workers is None else {"scheduler": "embedded", "cores": workers}
             with _line() as said:
 
@@ -78,6 +80,9 @@ def command(
                 elif isinstance(spec, MeltQuenchSpec):
                     glass = run_melt_quench(spec, folder, potential=potential, engine=engine, progress=tell)
                     text, is_refused = _json(glass.to_dict()) if as_json else glass_table(glass), glass.is_refused
+                elif isinstance(spec, ThermalExpansionSpec):
+                    hot = run_thermal_expansion(spec, folder, potential=potential, engine=engine, progress=tell)
+                    text, is_refused = _json(hot.to_dict()) if as_json else heated_table(hot), hot.is_refused
                 else:
                     bands = run_neb_vacancy(spec, folder, potential=potential, engine=engine, progress=tell)
                     text, is_refused = _json(bands.to_dict()) if as_json else barrier_table(bands), bands.is_refused

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.diffusion_run import run
     from mlip_sse.md_protocols.elastic_constants import ElasticScan, elastic_scan
     from mlip_sse.md_protocols.elastic_specs import ElasticSpec
+    from mlip_sse.md_protocols.expansion_run import ThermalExpansionResult, run_thermal_expansion
+    from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
     from mlip_sse.md_protocols.hop_barrier import HopBarrier
     from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
     from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
@@ -47,6 +49,8 @@ __all__ = [
     "SegmentResult",
     "SimulationResult",
     "StaticResult",
+    "ThermalExpansionResult",
+    "ThermalExpansionSpec",
     "elastic_scan",
     "load_protocol",
     "neb_vacancy_hops",
@@ -57,6 +61,7 @@ __all__ = [
     "run_melt_quench",
     "run_neb_vacancy",
     "run_static",
+    "run_thermal_expansion",
 ]
 
 _HOME = {
@@ -80,6 +85,8 @@ _HOME = {
     "SegmentResult": "result",
     "SimulationResult": "result",
     "StaticResult": "static_run",
+    "ThermalExpansionResult": "expansion_run",
+    "ThermalExpansionSpec": "expansion_specs",
     "elastic_scan": "elastic_constants",
     "load_protocol": "specs",
     "neb_vacancy_hops": "neb_vacancy",
@@ -90,6 +97,7 @@ _HOME = {
     "run_melt_quench": "melt_run",
     "run_neb_vacancy": "neb_run",
     "run_static": "static_run",
+    "run_thermal_expansion": "expansion_run",
 }
 
 

@@ -11,6 +11,7 @@ from mlip_sse.catalogue import resolve
 from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.elastic_specs import ElasticSpec
+from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_specs import NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
@@ -149,6 +150,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "equation_of_state": EquationOfStateSpec,
         "elastic": ElasticSpec,
         "quasi_harmonic": QuasiHarmonicSpec,
+        "thermal_expansion": ThermalExpansionSpec,
         "neb_vacancy": NebVacancySpec,
         "melt_quench": MeltQuenchSpec,
     }
