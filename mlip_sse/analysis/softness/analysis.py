@@ -133,7 +133,8 @@ class SoftnessAnalysis:
     confidence, seed
         Of intervals; of everything that is drawn.
     softness
-        A fitted softness to be applied instead of learning one; its own settings of hops and functions are used.
+        A fitted softness to be applied instead of learning one; its own settings of hops and functions are used, but
+        for the length of stable spans, which goes with the residence time.
     """
 
     mobile: tuple[str, ...] = ("Li",)
@@ -211,8 +212,7 @@ class SoftnessAnalysis:
         if verdict.quality is Quality.REFUSED:
             raise InputError("; ".join(verdict.reasons))
         wanted = min(int(hops.sampled.sum()), _ENOUGH_STABLE)
-        stable_ps = given.stable_ps if given else self.stable_ps
-        stable = choose_stable_spans(indicator, thresholds, hops, wanted, stable_ps)
+        stable = choose_stable_spans(indicator, thresholds, hops, wanted, self.stable_ps)
         return Mobility(indicator, thresholds, hops, stable, verdict)
 
     def _functions(self, trajectory: "Trajectory") -> StructureFunctions:
