@@ -116,7 +116,7 @@ def radial_functions(
         When a width or the cutoff is not positive, or `kinds` does not fit.
     """
     mu = np.atleast_1d(np.asarray(mu, dtype=np.float64))
-    widths = np.ascontiguousarray(np.broadcast_to(np.asarray(width, dtype=np.float64), mu.shape))
+    widths = np.array(np.broadcast_to(np.asarray(width, dtype=np.float64), mu.shape))
     if not (widths > 0).all() or not cutoff > 0:
         raise InputError(f"found a width of {widths.min():g} Å and a cutoff of {cutoff:g} Å, expected both positive")
     labels, n_kinds = _checked_kinds(kinds, len(positions), n_kinds)
@@ -124,7 +124,9 @@ def radial_functions(
         neighbours = neighbour_list(positions, cell, cutoff, centres)
     out = np.zeros((len(neighbours.offsets) - 1, n_kinds, len(mu)))
     steepness = 1.0 / (np.sqrt(2.0) * widths)
-    sum_radial(neighbours.offsets, neighbours.indices, neighbours.distances, labels, mu, steepness, cutoff, smooth, out)
+    sum_radial(
+        neighbours.offsets, neighbours.indices, neighbours.distances, labels, mu, steepness, float(cutoff), smooth, out
+    )
     return out.reshape(len(out), -1)
 
 

@@ -21,7 +21,7 @@ def test_the_rate_of_false_alarms_holds_and_strange_samples_are_found(method):
     rng = np.random.default_rng(0)
     model = OutlierDetector(method, 0.1).fit(usual(1200, rng))
     assert (model.n_learnt, model.n_calibration, model.n_measured) == (600, 300, 300)
-    later = model.assess(usual(4000, rng))
+    later = model.assess(usual(2000, rng))
     assert model.false_alarm_rate.low - 0.015 < later.strange.mean() < model.false_alarm_rate.high + 0.015
     assert model.measured_rate.low < 0.1 < model.measured_rate.high
     np.testing.assert_array_equal(later.strange, later.p_values <= 0.1)
