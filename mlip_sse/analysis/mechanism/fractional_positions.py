@@ -69,7 +69,7 @@ def fractional_chunks(
     carried = np.zeros((len(indices), 3))
     for first in range(0, trajectory.n_frames, step):
         stop = min(first + step, trajectory.n_frames)
-        part = np.asarray(trajectory.positions[first:stop])[:, indices].astype(np.float64)
+        part = np.ascontiguousarray(np.asarray(trajectory.positions[first:stop])[:, indices], dtype=np.float64)
         if mapped:
             release(trajectory.positions)
         if trajectory.drift is not None:
