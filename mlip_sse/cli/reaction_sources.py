@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -70,7 +72,7 @@ def _phases(source: str, corrections: str, elements: Sequence[str]) -> "PhaseSet
 
 def relaxed_phases(name: str, elements: Sequence[str]) -> "PhaseSet":
     """Relax every ordered crystal of our table that these elements make, with a reference or a potential."""
-    from mlip_sse.analysis.reactions import EnergyState, competing_phases
+    from mlip_sse.analysis.reactions import EnergyState, RelaxedEnergy, competing_phases
     from mlip_sse.md_protocols.relaxation import relax_atoms
     from mlip_sse.structures import crystal, crystal_entry, crystal_names
 
@@ -81,12 +83,21 @@ def relaxed_phases(name: str, elements: Sequence[str]) -> "PhaseSet":
         if entry.is_ordered and {element for site in entry.sites for element in site.species} <= set(elements):
             chosen[each] = crystal(each)
 
-    def energy_of(atoms: "Atoms") -> float:
-        relaxed = relax_atoms(atoms, calculator, cell="free", fmax=0.02, stress_tolerance_gpa=0.1)
+    def relax(atoms: "Atoms") -> RelaxedEnergy:
+        typer.echo(f"relaxing {atoms.get_chemical_formula()}", err=True)
+        # What these tolerances leave is below 1 meV/atom in the softest of the crystals, sulfur.
+        relaxed = relax_atoms(atoms, calculator, cell="free", fmax=0.05, stress_tolerance_gpa=0.3, max_steps=1000)
         _require_relaxed(relaxed.verdict, atoms)
-        return relaxed.energy
+        return RelaxedEnergy(relaxed.energy, _spread(calculator, relaxed.atoms))
 
-    return competing_phases(chosen, energy_of, EnergyState(scheme, functional, f"crystals relaxed with {name}"))
+    return competing_phases(chosen, relax, EnergyState(scheme, functional, f"crystals relaxed with {name}"))
+
+
+def _spread(calculator: Any, atoms: "Atoms") -> float | None:
+    """Return the standard deviation of a potential's committee in eV, where it has one."""
+    if "energy_std" not in getattr(calculator, "implemented_properties", ()):
+        return None
+    return float(calculator.get_property("energy_std", atoms))
 
 
 def _require_relaxed(verdict: Any, atoms: "Atoms") -> None:

@@ -91,3 +91,39 @@ def test_bad_input_is_one_line(program, entries, arguments, words):
 def test_without_entries(program, tmp_path):
     assert "no --entries" in program("react", "Li2O", "Li").err
     assert "no entries at" in program("react", "Li2O", "Li", "--entries", tmp_path / "none.json").err
+
+
+def test_crystals_relaxed_with_a_potential_or_a_reference(program, tmp_path, monkeypatch):
+    """Any calculator: here one whose energy is a number for each atom, so that nothing moves and nothing reacts."""
+    (tmp_path / "levels.py").write_text(
+        "import numpy as np\n"
+        "from ase.calculators.calculator import Calculator\n"
+        "class Levels(Calculator):\n"
+        "    implemented_properties = ['energy', 'forces', 'stress']\n"
+        "    def calculate(self, atoms=None, properties=None, system_changes=None):\n"
+        "        n = len(atoms)\n"
+        "        energy = -1.5 * sum(atoms.symbols == 'Li') - (4.0 if set(atoms.symbols) == {'Li', 'Cl'} else 0.0)\n"
+        "        self.results = {'energy': energy, 'forces': np.zeros((n, 3)), 'stress': np.zeros(6)}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = program("react", "LiCl", "--entries", "relaxed:ase:levels:Levels", "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert result["entry"] == "licl"
+    assert result["oxidation_limit_v"]["value"] == pytest.approx(1.0)  # four LiCl in the cell share 4 eV
+    again = program("react", "LiCl", "Li", "--entries", tmp_path / "out" / "entries.json", "--json")
+    assert json.loads(again.out)["reaction_energy_ev_atom"]["value"] == 0.0
+    refused = program("react", "LiCl", "--entries", "relaxed:ase:levels:Levels", "--corrections", "none")
+    assert "expected as-stored" in refused.err
+
+
+def test_tables_and_coatings(program, entries, tmp_path):
+    done = program("react", "Li2O,LiFeO2", "Fe2O3,Li", "--entries", entries, "--out", tmp_path / "table", "--json")
+    assert done.code == 0, done.err
+    first = json.loads(done.out)["table"][0]
+    assert (first["first"], first["second"]) == ("Li2O", "Fe2O3")
+    names = {path.name for path in (tmp_path / "table").iterdir()}
+    assert names == {"reaction.json", "entries.json", "table.csv", "table.png", "table.svg"}
+    done = program("react", "FeO", "Li", "any", "--entries", entries)
+    assert "Li2O" in done.out
+    assert "toward FeO" in done.out

@@ -72,7 +72,7 @@ def test_the_occupied_sites_have_the_stated_space_group(name):
 @pytest.mark.parametrize("name", ORDERED)
 def test_no_distance_is_shorter_than_chemistry_allows(name):
     for pair, distance in shortest_distances(crystal(name), 4.0).items():
-        assert distance > LEAST.get(pair, 1.85), pair
+        assert distance > (1.9 if name == "cl2" else LEAST.get(pair, 1.85)), pair  # a molecule, no salt
 
 
 @pytest.mark.parametrize("name", [name for name in ORDERED if {"P", "S"} <= set(crystal(name).get_chemical_symbols())])

@@ -7,7 +7,7 @@
 """
 
 from mlip_sse.analysis.reactions.buffers import Buffer, CoatingScreen, find_buffers, screen_coatings
-from mlip_sse.analysis.reactions.competing import competing_phases
+from mlip_sse.analysis.reactions.competing import RelaxedEnergy, competing_phases
 from mlip_sse.analysis.reactions.electrochemistry import (
     PhaseStability,
     VoltageProfile,
@@ -31,6 +31,7 @@ __all__ = [
     "Phase",
     "PhaseSet",
     "PhaseStability",
+    "RelaxedEnergy",
     "Scheme",
     "ScreeningTable",
     "VoltageProfile",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlip_sse.analysis.reactions.phases import EnergyState, Phase, PhaseSet
@@ -10,14 +11,20 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["competing_phases"]
+__all__ = ["RelaxedEnergy", "competing_phases"]
+
+
+@dataclass(frozen=True)
+class RelaxedEnergy:
+    """Energy of a relaxed structure in eV, its standard deviation and a committee's energies where there are any."""
+
+    energy: float
+    uncertainty: float | None = None
+    committee: tuple[float, ...] = ()
 
 
 def competing_phases(
-    structures: "Mapping[str, Atoms]",
-    energy_of: "Callable[[Atoms], float]",
-    state: EnergyState,
-    committee_of: "Callable[[Atoms], tuple[float, ...]] | None" = None,
+    structures: "Mapping[str, Atoms]", relax: "Callable[[Atoms], RelaxedEnergy]", state: EnergyState
 ) -> PhaseSet:
     """Return phases of structures.
 
@@ -25,12 +32,10 @@ def competing_phases(
     ----------
     structures
         By name.
-    energy_of
-        Relaxes a structure and returns its energy in eV.
+    relax
+        Relaxes a structure and returns its energy.
     state
         How these energies come to be; a surrogate trained on corrected energies has them baked in.
-    committee_of
-        Returns what each member of a committee gives for the structure, in eV.
 
     Raises
     ------
@@ -41,14 +46,15 @@ def competing_phases(
         raise InputError("found no crystal of these elements, expected some to relax: give entries of them instead")
     phases = []
     for name, atoms in structures.items():
-        members = committee_of(atoms) if committee_of else ()
+        found, n_atoms = relax(atoms), len(atoms)
         phases.append(
             Phase(
                 {element: float(n) for element, n in Counter(atoms.get_chemical_symbols()).items()},
-                float(energy_of(atoms)),
+                found.energy,
                 name,
                 state,
-                committee_ev_atom=tuple(energy / len(atoms) for energy in members),
+                None if found.uncertainty is None else found.uncertainty / n_atoms,
+                tuple(energy / n_atoms for energy in found.committee),
             )
         )
     return PhaseSet(tuple(phases))

@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from mlip_sse.analysis.reactions import ConvexHull, EnergyState, Scheme, competing_phases, react
+from mlip_sse.analysis.reactions import ConvexHull, EnergyState, RelaxedEnergy, Scheme, competing_phases, react
 from mlip_sse.analysis.reactions.entries import fetch_materials_project, read_entries, read_phases, read_vasprun_folder
 from mlip_sse.errors import FormatError, InputError, MissingExtraError
 from tests.dataset.vasp_files import write_vasprun
@@ -133,10 +133,10 @@ def test_the_materials_project_needs_its_client(monkeypatch):
 def test_competing_phases_take_any_energy():
     structures = {"lithium": bulk("Li", cubic=True), "salt": bulk("LiCl", "rocksalt", a=5.1)}
     state = EnergyState(Scheme.NONE, "toy", "test")
-    twice = (lambda atoms: -2.0 * len(atoms), state, lambda atoms: (-2.0 * len(atoms), -4.0 * len(atoms)))
-    phases = competing_phases(structures, *twice)
+    phases = competing_phases(structures, lambda atoms: RelaxedEnergy(-2.0 * len(atoms), 0.4, (-4.0, -8.0)), state)
     assert [phase.formula for phase in phases.phases] == ["Li", "LiCl"]
     assert phases.phases[0].energy_per_atom == -2.0
     assert phases.phases[1].committee_ev_atom == (-2.0, -4.0)
+    assert phases.phases[1].uncertainty_ev_atom == 0.2
     with pytest.raises(InputError, match="no crystal"):
-        competing_phases({}, len, state)
+        competing_phases({}, lambda atoms: RelaxedEnergy(0.0), state)
