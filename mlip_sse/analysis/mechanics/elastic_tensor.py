@@ -27,6 +27,9 @@ __all__ = ["ElasticTensor", "distinct_modes", "fit_elastic_tensor", "strain_mode
 
 _METHOD = "least squares, Student's t over its misfit, joined with the fits at each size of the strain alone"
 _LARGE_MISFIT = 0.05
+_DETERMINED = 0.05
+"""Least singular value, for strains of size one, of what determines a constant; rotations of a relaxed cell are off by
+1e-5, and what leaks through that determines nothing."""
 _MODULI = ("bulk_voigt", "bulk_reuss", "bulk", "shear_voigt", "shear_reuss", "shear", "young", "poisson", "anisotropy")
 
 
@@ -84,7 +87,7 @@ def distinct_modes(rotations: ArrayLike | None = None) -> tuple[int, ...]:
     chosen: list[int] = []
     rank = 0
     for mode in (0, 3, 2, 5, 4, 1):
-        now = int(np.linalg.matrix_rank(_design(basis, strain_modes()[[*chosen, mode]]), tol=1e-6))
+        now = int(np.linalg.matrix_rank(_design(basis, strain_modes()[[*chosen, mode]]), tol=_DETERMINED))
         if now > rank:
             chosen, rank = [*chosen, mode], now
         if rank == len(basis):
@@ -127,7 +130,7 @@ def fit_elastic_tensor(
     alone = []
     for size in np.unique(sizes):
         rows = sizes == size
-        if np.linalg.matrix_rank(_design(basis, strain[rows]), tol=1e-6 * size) == len(basis):
+        if np.linalg.matrix_rank(_design(basis, strain[rows]), tol=_DETERMINED * size) == len(basis):
             alone.append(_least_squares(strain[rows], halves[rows], basis).coefficients)
     spread = _Spread(fit, np.array(alone if len(alone) > 1 else [fit.coefficients]), confidence)
     scale = EV_PER_A3_TO_GPA / np.outer(MANDEL, MANDEL)
@@ -209,7 +212,7 @@ def _design(basis: NDArray[np.float64], strains: NDArray[np.float64]) -> NDArray
 
 def _least_squares(strains: NDArray[np.float64], halves: NDArray[np.float64], basis: NDArray[np.float64]) -> _Fit:
     matrix, observed = _design(basis, strains), (halves * MANDEL).ravel()
-    if np.linalg.matrix_rank(matrix, tol=1e-6 * float(np.abs(strains).max())) < len(basis):
+    if np.linalg.matrix_rank(matrix, tol=_DETERMINED * float(np.abs(strains).max())) < len(basis):
         raise InputError(f"found strains that do not determine all {len(basis)} constants, expected more modes")
     inverse = np.linalg.pinv(matrix)
     solved = inverse @ observed
