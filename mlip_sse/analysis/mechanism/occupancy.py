@@ -72,7 +72,7 @@ def class_occupancies(assignment: Assignment, confidence: float = 0.95, seed: in
 
 
 def bootstrap_ratio(
-    numerators: NDArray[Any], denominators: NDArray[Any], confidence: float = 0.95, seed: int = 0
+    numerators: NDArray[Any], denominators: NDArray[Any], confidence: float = 0.95, seed: int = 0, ordered: bool = True
 ) -> Interval:
     """Return Σ numerators / Σ denominators with a moving-block bootstrap interval over time blocks.
 
@@ -87,6 +87,8 @@ def bootstrap_ratio(
         Of the interval.
     seed
         Of the draws.
+    ordered
+        False where the blocks are not in time but independent of each other, such as ions: they are drawn singly.
     """
     numerators, denominators = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
     total = float(denominators.sum())
@@ -101,7 +103,9 @@ def bootstrap_ratio(
         )
     lag_one = float((residual[1:] * residual[:-1]).mean() / variance)
     memory = max(0.0, min(lag_one + 1.0 / n_blocks, 0.95))
-    length = int(np.clip(np.ceil(2 * (1 + memory) / (1 - memory)) if memory > 0.1 else 1, 1, max(1, n_blocks // 4)))
+    length = int(
+        np.clip(np.ceil(2 * (1 + memory) / (1 - memory)) if memory > 0.1 and ordered else 1, 1, max(1, n_blocks // 4))
+    )
     rng = np.random.default_rng(seed)
     n_runs = -(-n_blocks // length)
     starts = rng.integers(0, n_blocks, size=(_RESAMPLES, n_runs))
@@ -110,7 +114,7 @@ def bootstrap_ratio(
     tail = 0.5 * (1 - confidence)
     low, high = np.quantile(drawn, [tail, 1 - tail])
     widened = np.sqrt(n_runs / max(1.0, n_runs - 1.0)) * _student(n_runs - 1, confidence)
-    method = f"block bootstrap, {n_blocks} time blocks in runs of {length}"
+    method = f"block bootstrap, {n_blocks} time blocks in runs of {length}" if ordered else "bootstrap over ions"
     low, high = value - widened * (value - low), value + widened * (high - value)
     return Interval(value, float(max(0.0, low)), float(high), confidence, method)
 

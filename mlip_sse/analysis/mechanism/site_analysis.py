@@ -193,7 +193,7 @@ class SitesAndJumps:
             rates=rates,
             residences=residences,
             diffusion=diffusion,
-            back_jumps=bootstrap_ratio(back, pairs, self.confidence) if pairs.sum() else None,
+            back_jumps=bootstrap_ratio(back, pairs, self.confidence, ordered=False) if pairs.sum() else None,
             edges=edges,
             critical=critical_rates(len(sites), edges, rates, self.confidence),
             unassigned=unassigned,
