@@ -14,7 +14,7 @@ from typing import Any
 
 from mlip_sse.analysis.reactions.corrections import StoredEnergy, schemes_of
 from mlip_sse.analysis.reactions.phases import EnergyState, Phase, PhaseSet, Scheme
-from mlip_sse.errors import FormatError, InputError, MissingExtraError
+from mlip_sse.errors import FormatError, InputError, MissingExtraError, RunError
 
 __all__ = [
     "APPLICABLE",
@@ -155,13 +155,21 @@ def fetch_materials_project(elements: Sequence[str], api_key: str | None = None)
     ------
     MissingExtraError
         Without mp-api.
+    RunError
+        When the service or the key does not work.
     """
     try:
         from mp_api.client import MPRester
     except ImportError as error:
         raise MissingExtraError("reading the Materials Project", "mp") from error
-    with MPRester(api_key) as client:
-        entries = client.get_entries_in_chemsys(sorted(elements), additional_criteria={"thermo_types": ["GGA_GGA+U"]})
+    try:
+        with MPRester(api_key) as client:
+            entries = client.get_entries_in_chemsys(
+                sorted(elements), additional_criteria={"thermo_types": ["GGA_GGA+U"]}
+            )
+    except Exception as error:  # of the key, of the network, of the service: each client version has its own
+        words = " ".join(str(error).split())[:200]
+        raise RunError(f"the Materials Project gave no entries ({words}); is your key in MP_API_KEY?") from error
     return [_stored(entry.as_dict(), f"entry {index}") for index, entry in enumerate(entries)]
 
 

@@ -3,6 +3,8 @@
 import gzip
 import json
 import sys
+import types
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,8 +12,14 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from mlip_sse.analysis.reactions import ConvexHull, EnergyState, RelaxedEnergy, Scheme, competing_phases, react
-from mlip_sse.analysis.reactions.entries import fetch_materials_project, read_entries, read_phases, read_vasprun_folder
-from mlip_sse.errors import FormatError, InputError, MissingExtraError
+from mlip_sse.analysis.reactions.entries import (
+    fetch_materials_project,
+    phases_of,
+    read_entries,
+    read_phases,
+    read_vasprun_folder,
+)
+from mlip_sse.errors import FormatError, InputError, MissingExtraError, RunError
 from tests.dataset.vasp_files import write_vasprun
 
 ENTRY = {"composition": {"Li": 2.0, "O": 1.0}, "energy": -14.0, "entry_id": "mp-1960"}
@@ -128,6 +136,43 @@ def test_the_materials_project_needs_its_client(monkeypatch):
     monkeypatch.setitem(sys.modules, "mp_api.client", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mlip-sse\[mp\]'"):
         fetch_materials_project(["Li", "O"])
+
+
+class FakeClient:
+    """Answers as mp-api does: entries of pymatgen with named adjustments."""
+
+    asked: ClassVar[dict] = {}
+
+    def __init__(self, api_key):
+        if api_key == "wrong":
+            raise ValueError("Invalid or old API key.\nPlease obtain a new one")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def get_entries_in_chemsys(self, elements, additional_criteria):
+        from pymatgen.core.entries import CompositionEnergyAdjustment, ComputedEntry
+
+        self.asked.update(elements=elements, **additional_criteria)
+        correction = CompositionEnergyAdjustment(-0.687, 1, name="MP2020 anion correction (oxide)")
+        oxide = ComputedEntry("Li2O", -14.0, energy_adjustments=[correction], entry_id="mp-1960")
+        return [ComputedEntry("Li", -1.9), ComputedEntry("O2", -9.9), oxide]
+
+
+def test_the_materials_project_gives_entries_of_one_scheme(monkeypatch):
+    module = types.ModuleType("mp_api.client")
+    module.MPRester = FakeClient
+    monkeypatch.setitem(sys.modules, "mp_api", types.ModuleType("mp_api"))
+    monkeypatch.setitem(sys.modules, "mp_api.client", module)
+    phases = phases_of(fetch_materials_project(["O", "Li"]), "materials-project")
+    assert phases.scheme is Scheme.MP2020
+    assert phases.lowest({"Li": 2, "O": 1}).energy == pytest.approx(-14.687)
+    assert FakeClient.asked == {"elements": ["Li", "O"], "thermo_types": ["GGA_GGA+U"]}
+    with pytest.raises(RunError, match=r"gave no entries \(Invalid or old API key. Please"):
+        fetch_materials_project(["Li"], "wrong")
 
 
 def test_competing_phases_take_any_energy():
