@@ -85,7 +85,8 @@ def box_rows(cell: NDArray[np.float64], boxes: NDArray[np.int64], cutoff: float)
     (n_rows, 4) steps along the first two vectors, and the first and last step along the third; ordered
     """
     reach = np.ceil(cutoff * boxes / cell_widths(cell) + _SLACK).astype(np.int64)
-    return np.asarray(_box_rows(np.ascontiguousarray(cell / boxes[:, None]), reach, float(cutoff)))
+    box = np.ascontiguousarray(cell / boxes[:, None])
+    return np.ascontiguousarray(_box_rows(box, np.ascontiguousarray(box @ box.T), reach, float(cutoff)))
 
 
 def sort_into_boxes(
@@ -113,7 +114,7 @@ def sort_into_boxes(
 def _least_distance(step: NDArray[np.float64], box: NDArray[np.float64], gram: NDArray[np.float64]) -> float:
     # a lower bound of |(step + u) box| over u in [-1, 1]³: descend one coordinate at a time, and project the two
     # boxes on the direction found, which bounds the distance from below however far the descent has come
-    at = step.copy()
+    at = np.empty(3)
     for k in range(3):
         at[k] = min(max(0.0, step[k] - 1.0), step[k] + 1.0)
     for _ in range(_SWEEPS):
@@ -123,20 +124,23 @@ def _least_distance(step: NDArray[np.float64], box: NDArray[np.float64], gram: N
                 if m != k:
                     slope += gram[k, m] * at[m]
             at[k] = min(max(-slope / gram[k, k], step[k] - 1.0), step[k] + 1.0)
-    direction = at @ box
-    length = np.sqrt((direction * direction).sum())
+    x = at[0] * box[0, 0] + at[1] * box[1, 0] + at[2] * box[2, 0]
+    y = at[0] * box[0, 1] + at[1] * box[1, 1] + at[2] * box[2, 1]
+    z = at[0] * box[0, 2] + at[1] * box[1, 2] + at[2] * box[2, 2]
+    length = np.sqrt(x * x + y * y + z * z)
     if length == 0.0:
         return 0.0
     bound = 0.0
     for k in range(3):
-        along = (box[k] * direction).sum() / length
+        along = (box[k, 0] * x + box[k, 1] * y + box[k, 2] * z) / length
         bound += step[k] * along - abs(along)
     return bound
 
 
 @njit(cache=True, nogil=True)
-def _box_rows(box: NDArray[np.float64], reach: NDArray[np.int64], cutoff: float) -> NDArray[np.int64]:
-    gram = box @ box.T
+def _box_rows(
+    box: NDArray[np.float64], gram: NDArray[np.float64], reach: NDArray[np.int64], cutoff: float
+) -> NDArray[np.int64]:
     rows = np.empty(((2 * reach[0] + 1) * (2 * reach[1] + 1), 4), np.int64)
     n_rows = 0
     step = np.empty(3)
@@ -150,7 +154,7 @@ def _box_rows(box: NDArray[np.float64], reach: NDArray[np.int64], cutoff: float)
             if first <= last:
                 rows[n_rows, 0], rows[n_rows, 1], rows[n_rows, 2], rows[n_rows, 3] = a, b, first, last
                 n_rows += 1
-    return rows[:n_rows].copy()
+    return rows[:n_rows]
 
 
 @njit(cache=True, nogil=True)

@@ -151,8 +151,10 @@ def _distance(one: int, other: int, shape: NDArray[np.int64], cell: NDArray[np.f
     for a in range(-1, 2):
         for b in range(-1, 2):
             for c in range(-1, 2):
-                vector = (s[0] + a) * cell[0] + (s[1] + b) * cell[1] + (s[2] + c) * cell[2]
-                nearest = min(nearest, (vector * vector).sum())
+                squared = 0.0
+                for k in range(3):
+                    squared += ((s[0] + a) * cell[0, k] + (s[1] + b) * cell[1, k] + (s[2] + c) * cell[2, k]) ** 2
+                nearest = min(nearest, squared)
     return float(np.sqrt(nearest))
 
 

@@ -169,18 +169,20 @@ def _rank(vectors: NDArray[np.int64], n: int) -> int:
             if vectors[0, k] * vectors[1, m] != vectors[0, m] * vectors[1, k]:
                 return 2
         n = 1
-    return 1 if n == 1 and vectors[0].any() else 0
+    return 1 if n == 1 and (vectors[0, 0] != 0 or vectors[0, 1] != 0 or vectors[0, 2] != 0) else 0
 
 
 @njit(cache=True, nogil=True)
 def _top(parents: NDArray[np.int64], offsets: NDArray[np.int64], at: int, total: NDArray[np.int64]) -> int:
     # total: by how many cells the top of the cluster lies away
-    total[:] = 0
+    for k in range(3):
+        total[k] = 0
     while parents[at] != at:
         up = parents[at]
-        offsets[at] += offsets[up]  # half the path, so that the next walk is shorter; the top's own is zero
+        for k in range(3):
+            offsets[at, k] += offsets[up, k]  # half the path, so that the next walk is shorter; the top's own is zero
+            total[k] += offsets[at, k]
         parents[at] = parents[up]
-        total += offsets[at]
         at = parents[at]
     return at
 
@@ -190,7 +192,8 @@ def _include(vectors: NDArray[np.int64], n: int, vector: NDArray[np.int64]) -> i
     # how many independent vectors there are with one more
     if n == 3:
         return 3
-    vectors[n] = vector
+    for k in range(3):
+        vectors[n, k] = vector[k]
     return n + 1 if _rank(vectors, n + 1) == n + 1 else n
 
 
@@ -210,7 +213,8 @@ def _percolate(order: NDArray[np.int64], shape: NDArray[np.int64]) -> tuple[NDAr
         here[0], here[1], here[2] = point // (n_b * n_c), point // n_c % n_b, point % n_c
         for face in range(6):
             k, way = face // 2, 2 * (face % 2) - 1
-            there[:] = here
+            for m in range(3):
+                there[m] = here[m]
             there[k] += way
             image = there[k] // shape[k]
             there[k] -= image * shape[k]
@@ -219,18 +223,21 @@ def _percolate(order: NDArray[np.int64], shape: NDArray[np.int64]) -> tuple[NDAr
                 continue
             one, two = _top(parents, offsets, point, mine), _top(parents, offsets, other, theirs)
             # by how many cells the second top lies from the first, through this face
-            between[:] = mine - theirs
+            for m in range(3):
+                between[m] = mine[m] - theirs[m]
             between[k] += image
             if one == two:
-                if not between.any():
+                if between[0] == 0 and between[1] == 0 and between[2] == 0:
                     continue
                 n_wraps[one] = _include(wraps[one], n_wraps[one], between)
             else:
                 if ranks[one] < ranks[two]:
                     one, two = two, one
-                    between[:] = -between
+                    for m in range(3):
+                        between[m] = -between[m]
                 parents[two] = one
-                offsets[two] = between
+                for m in range(3):
+                    offsets[two, m] = between[m]
                 ranks[one] += ranks[two]
                 for m in range(n_wraps[two]):
                     n_wraps[one] = _include(wraps[one], n_wraps[one], wraps[two, m])

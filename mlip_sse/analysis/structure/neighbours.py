@@ -83,11 +83,12 @@ def neighbour_list(
     boxes = choose_boxes(box, cutoff, len(among), np.inf)  # few long rows are quicker than few candidates
     rows = box_rows(box, boxes, cutoff)
     sorted_points, order, starts = sort_into_boxes(np.ascontiguousarray(fractions[among]), box, boxes)
+    padded = np.pad(sorted_points, [(0, 0), (0, _LANES)])
     room = int(1.1 * len(around) * len(among) * 4.19 * cutoff**3 / abs(float(np.linalg.det(box)))) + 64
     found = _find(
         np.ascontiguousarray(fractions[around]),
         around,
-        sorted_points,
+        padded,
         among[order],
         starts,
         box,
@@ -96,7 +97,7 @@ def neighbour_list(
         cutoff,
         room,
     )
-    return Neighbours(*found)
+    return Neighbours(found[0], found[1].copy(), found[2].copy(), found[3].copy())
 
 
 def _chosen(atoms: ArrayLike | None, n_atoms: int, name: str) -> NDArray[np.int64]:
@@ -129,7 +130,9 @@ def _grown(
     indices: NDArray[np.int64], vectors: NDArray[np.float64], distances: NDArray[np.float64], room: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     more, longer, farther = np.empty(room, np.int64), np.empty((room, 3)), np.empty(room)
-    more[: len(indices)], longer[: len(indices)], farther[: len(indices)] = indices, vectors, distances
+    for k in range(len(indices)):
+        more[k], farther[k] = indices[k], distances[k]
+        longer[k, 0], longer[k, 1], longer[k, 2] = vectors[k, 0], vectors[k, 1], vectors[k, 2]
     return more, longer, farther
 
 
@@ -146,13 +149,14 @@ def _find(
     cutoff: float,
     room: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    # names: place of each centre; others: place of each sorted point
+    # names: place of each centre; others: place of each sorted point, behind the last of which there are some of no
+    # meaning, so that a block of lanes may reach beyond it
     limit = cutoff * cutoff
-    n_points = points.shape[1]
-    padded = np.zeros((3, n_points + _LANES))  # a block of lanes may reach beyond the last point
-    padded[:, :n_points] = points
-    x_all, y_all, z_all = padded[0], padded[1], padded[2]
-    reach = np.abs(rows).max() if len(rows) else 0
+    x_all, y_all, z_all = points[0], points[1], points[2]
+    reach = 0
+    for row in range(len(rows)):
+        for k in range(4):
+            reach = max(reach, abs(rows[row, k]))
     along_a, along_b, along_c = _wrapped(boxes[0], reach), _wrapped(boxes[1], reach), _wrapped(boxes[2], reach)
     longest = 0
     for flat in range(boxes[0] * boxes[1]):
@@ -204,4 +208,4 @@ def _find(
                     distances[n_found] = np.sqrt(squares[j])
                     n_found += 1
         offsets[i + 1] = n_found
-    return offsets, indices[:n_found].copy(), vectors[:n_found].copy(), distances[:n_found].copy()
+    return offsets, indices[:n_found], vectors[:n_found], distances[:n_found]

@@ -53,8 +53,9 @@ def count_pairs(
     rows = _half_rows(cell.tobytes(), tuple(boxes.tolist()), r_max)
     fractions = np.ascontiguousarray(np.asarray(positions, dtype=np.float64) @ np.linalg.inv(cell))
     points, order, starts = sort_into_boxes(fractions, cell, boxes)
+    padded = np.pad(points, [(0, 0), (0, _LANES)])
     ordered = np.zeros((_WAYS, n_kinds * n_kinds * n_bins), dtype=np.int64)
-    _count(points, kinds[order], n_kinds, starts, cell, boxes, rows, r_max, n_bins, ordered)
+    _count(padded, kinds[order], n_kinds, starts, cell, boxes, rows, r_max, n_bins, ordered)
     counts = ordered.sum(axis=0).reshape(n_kinds, n_kinds, n_bins)
     both = counts + counts.transpose(1, 0, 2)
     upper = np.triu(np.ones((n_kinds, n_kinds), dtype=bool), 1)
@@ -108,14 +109,6 @@ def _fill(keys: NDArray[np.int32], n: int, counts: NDArray[np.int64]) -> None:
         one[keys[k]] += 1
 
 
-@njit(cache=True, nogil=True)
-def _padded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # so that a block of lanes may reach beyond the last atom
-    longer = np.zeros(len(values) + _LANES)
-    longer[: len(values)] = values
-    return longer
-
-
 @njit(cache=True, nogil=True, fastmath=True)
 def _count(
     points: NDArray[np.float64],
@@ -130,10 +123,11 @@ def _count(
     counts: NDArray[np.int64],
 ) -> None:
     # counts (4, n_kinds * n_kinds * n_bins)
-    x_all, y_all, z_all = _padded(points[0]), _padded(points[1]), _padded(points[2])
+    x_all, y_all, z_all = points[0], points[1], points[2]  # longer by the lanes than there are atoms
     scale, beyond = n_bins / r_max, float(n_bins)
     shift = np.zeros(len(x_all), np.int32)
-    shift[: len(kinds)] = kinds * n_bins
+    for i in range(len(kinds)):
+        shift[i] = kinds[i] * n_bins
     longest = 0
     for box in range(boxes[0] * boxes[1]):
         longest = max(longest, starts[(box + 1) * boxes[2]] - starts[box * boxes[2]])
