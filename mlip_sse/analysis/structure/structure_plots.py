@@ -139,7 +139,8 @@ def _draw_bonds(axes: "Axes", result: "StructureResult") -> None:
         titles.append(f"{name}: {kinds}")
         axes.fill_between(lengths, density, color=colour, alpha=0.4, step="mid", label=name)
         axes.axvline(units.lengths.ligand, color=colour, linewidth=0.8, linestyle="--")
-    low = min(float(u.bond_histogram[0][u.bond_histogram[1] > 0].min()) for u in result.speciation.values()) - 0.1
+    filled = [units.bond_histogram[0][units.bond_histogram[1] > 0] for units in result.speciation.values()]
+    low = min((float(lengths.min()) for lengths in filled if lengths.size), default=1.0) - 0.1
     high = max(units.lengths.ligand for units in result.speciation.values()) + 0.05
     axes.set(xlabel="bond length in intact units (Å)", ylabel="density (1/Å)", xlim=(low, high))
     axes.set_ylim(0, None)

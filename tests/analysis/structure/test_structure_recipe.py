@@ -113,3 +113,19 @@ def test_argyrodite_at_500_k():
     assert numbers["unit_changes_P-S"] == 0
     assert found.verdict.quality is Quality.WEAK  # bottlenecks of 14 ps rest on few counts
     assert numbers["false_alarms_measured"].value < 0.06
+
+
+def test_a_gas_in_a_breathing_slanted_cell_is_weak_and_still_drawn():
+    """No intact unit, no clear shell, three frames: everything says so and nothing fails."""
+    rng = np.random.default_rng(3)
+    cell = np.array([[11.0, 0, 0], [3, 10, 0], [-2, 2, 10.5]])
+    cells = cell * (1 + 0.01 * rng.normal(size=(3, 1, 1)))
+    fractions = rng.random((30, 3)) + np.cumsum(rng.normal(0, 0.005, (3, 30, 3)), axis=0)
+    species = ["Li"] * 10 + ["P"] * 4 + ["S"] * 16
+    gas = Trajectory.from_arrays(species, fractions, cells, 100.0, fractional=True)
+    found = recipe().measure(gas)
+    assert found.verdict.quality is Quality.WEAK
+    assert "3 frames are too few for intervals, which take 10" in found.verdict.reasons
+    assert found.numbers["intact_P-S"].value < 0.5
+    assert found.plot().axes
+    assert found.scenes()
