@@ -190,7 +190,7 @@ def _modes(recipe: "ConcertedRecipe") -> ModeSettings:
 
 def _finding(motion: ConcertedMotion, trajectory: "Trajectory", recipe: "ConcertedRecipe") -> Finding:
     concerted, strings, van_hove, directions = motion.concerted, motion.strings, motion.van_hove, motion.directions
-    modes = _modes(recipe)
+    modes, verdict = _modes(recipe), _verdict(motion)
     numbers: dict[str, Number] = {
         "n_hops": len(concerted.events),
         "residence_ps": motion.residence_ps,
@@ -218,7 +218,7 @@ def _finding(motion: ConcertedMotion, trajectory: "Trajectory", recipe: "Concert
     }
     return Finding(
         numbers,
-        _verdict(motion),
+        verdict,
         details=_details(motion),
         tables={
             "cluster_sizes": concerted.table,
@@ -227,7 +227,7 @@ def _finding(motion: ConcertedMotion, trajectory: "Trajectory", recipe: "Concert
             "refill": _refill_rows(van_hove),
         },
         arrays=_arrays(motion),
-        plot=partial(plot_concerted, motion, trajectory.temperature_k, trajectory.duration_fs),
+        plot=partial(plot_concerted, motion, verdict, trajectory.temperature_k, trajectory.duration_fs),
         result=motion,
     )
 

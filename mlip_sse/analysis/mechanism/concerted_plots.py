@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.results import Interval
+from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.transport.display.plots import CHARGE_COLOUR, COLOURS, new_figure, styled, write_quality
 
 if TYPE_CHECKING:
@@ -36,13 +36,17 @@ _MODE_COLOURS = {
 
 
 @styled
-def plot_concerted(motion: "ConcertedMotion", temperature_k: float | None, duration_fs: float) -> "Figure":
+def plot_concerted(
+    motion: "ConcertedMotion", verdict: Verdict, temperature_k: float | None, duration_fs: float
+) -> "Figure":
     """Draw what one trajectory says, six panels.
 
     Parameters
     ----------
     motion
         Of `measure_concerted`.
+    verdict
+        Of the finding.
     temperature_k
         K, None where not known.
     duration_fs
@@ -57,7 +61,7 @@ def plot_concerted(motion: "ConcertedMotion", temperature_k: float | None, durat
     _draw_refill(panels[1, 2], motion.van_hove)
     kelvin = "temperature not known" if temperature_k is None else f"{temperature_k:g} K"
     panels[0, 0].set_title(f"{kelvin}, {duration_fs / _FS_PER_PS:g} ps", loc="left")
-    write_quality(panels[0, 2], motion.concerted.verdict)
+    write_quality(panels[0, 2], verdict)
     return figure
 
 
