@@ -104,19 +104,10 @@ class StringResult:
     @property
     def table(self) -> list[dict[str, Any]]:
         """Rows of the lag scan."""
-        rows = zip(self.times_fs, self.lengths, self.null_lengths, strict=True)
-        return [
-            {
-                "time_fs": float(time),
-                "mean_length": length.value,
-                "low": length.low,
-                "high": length.high,
-                "chance_mean": null.value,
-                "chance_low": null.low,
-                "chance_high": null.high,
-            }
-            for time, length, null in rows
-        ]
+        names = ("time_fs", "mean_length", "low", "high", "chance_mean", "chance_low", "chance_high")
+        rows = zip(self.times_fs.tolist(), self.lengths, self.null_lengths, strict=True)
+        columns = ((t, one.value, one.low, one.high, null.value, null.low, null.high) for t, one, null in rows)
+        return [dict(zip(names, row, strict=True)) for row in columns]
 
 
 @dataclass(frozen=True)
