@@ -44,10 +44,11 @@ _CSV_NUMBERS = (
     "nernst_einstein_conductivity_ms_cm",
 )
 _UNITS = ("_cm2_s", "_ms_cm")
+_WIDE = 30.0
 
 
 def interval_text(interval: Interval | None, separator: str = " ") -> str:
-    """Write an interval as ``1.44e-05 (1.25–1.68)``, a limit as ``< 1.2e-08`` and nothing as a dash.
+    """Write an interval as ``1.44e-05 (1.25–1.68)``, a limit as ``< 1.2e-08`` or ``> 91`` and nothing as a dash.
 
     Parameters
     ----------
@@ -59,13 +60,18 @@ def interval_text(interval: Interval | None, separator: str = " ") -> str:
     if interval is None:
         return "–"
     if interval.value is None:
-        return f"< {_plain(interval.high)}" if math.isfinite(interval.high) else "not resolved"
+        if math.isfinite(interval.high):
+            return f"< {_plain(interval.high)}"
+        return f"> {_plain(interval.low)}" if math.isfinite(interval.low) and interval.low > 0 else "not resolved"
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return _plain(interval.value)
     numbers = (interval.value, interval.low, interval.high)
-    exponent = _exponent(interval.value)
+    widest = max(abs(number) for number in numbers)
+    is_all_but_zero = 0.0 < _WIDE * abs(interval.value) < widest and 0.01 <= widest < 10000
+    leading = widest if is_all_but_zero and interval.low < 0 else interval.value
+    exponent = _exponent(leading)
     suffix = "" if exponent is None else f"e{exponent:+03d}"
-    decimals = _decimals(interval.value) if exponent is None else 2
+    decimals = _decimals(leading) if exponent is None else 2
     value, low, high = (_rounded(number / 10.0 ** (exponent or 0), decimals) for number in numbers)
     dash = " to " if interval.low < 0 else "–"
     return f"{value}{suffix}{separator}({low}{dash}{high})"

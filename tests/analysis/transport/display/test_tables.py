@@ -33,6 +33,8 @@ def interval(value, low, high):
         ((0.0, 0.0, 0.5), "0.00 (0.00–0.50)"),
         ((None, 0.0, 1.2e-8), "< 1.20e-08"),
         ((None, 0.0, math.inf), "not resolved"),
+        ((None, 91.1, math.inf), "> 91.1"),
+        ((1.52e-3, -0.1168, 0.1198), "0.002 (-0.117 to 0.120)"),
         ((1e-6, math.nan, math.nan), "1.00e-06"),
     ],
 )
