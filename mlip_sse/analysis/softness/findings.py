@@ -79,7 +79,7 @@ def compare_softness(results: Sequence[tuple[float, SoftnessResult]], confidence
     kelvin, trained = max(telling or results, key=lambda pair: (pair[1].learned.n_per_class, -pair[0]))
     softness = trained.softness
     given = all(not result.learned.validations for _, result in results)
-    origin = f"fitted before, at {_kelvin(softness)}" if given else f"{kelvin:g} K"
+    origin = f"{_kelvin(softness)}, given" if given else f"{kelvin:g} K"
     series = _by_temperature(results, softness)
     by_kelvin = [(at, _auc_at(at, result, trained, confidence, seed)) for at, result in results]
     tables: dict[str, list[dict[str, Any]]] = {

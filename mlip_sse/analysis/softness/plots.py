@@ -54,7 +54,7 @@ def plot_series(fit: HopThermodynamics, origin: str, verdict: Verdict) -> "Figur
     left.set(yscale="log", xlabel="1000/T (1/K)", ylabel=f"hops in {fit.window_ps:g} ps, −ln(1 − P$_R$)")
     left.margins(y=0.25)
     left.legend(ncols=2, loc="lower left")
-    left.set_title(f"softness trained at {origin}", loc="left")
+    left.set_title(f"softness: trained at {origin}", loc="left")
     _draw_barriers(right, fit)
     write_quality(right, verdict)
     return figure

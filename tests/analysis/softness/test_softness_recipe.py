@@ -76,6 +76,7 @@ def test_a_fitted_softness_is_applied_to_another_trajectory(recipe, findings, tm
     assert applied.numbers["hop_threshold_a2"] == findings[0][1].numbers["hop_threshold_a2"]
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_findings(recipe, findings):
     again = recipe.measure(small_toy(600, 600.0))
     assert to_json(again.to_dict()) == to_json(findings[0][1].to_dict())
