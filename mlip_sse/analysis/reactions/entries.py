@@ -65,7 +65,7 @@ def phases_of(stored: Sequence[StoredEnergy], source: str, corrections: str = "a
     if corrections not in APPLICABLE:
         raise InputError(f"found corrections {corrections!r}, expected one of {', '.join(APPLICABLE)}")
     if corrections != "as-stored":
-        _refuse_baked(stored, corrections)
+        _refuse_inseparable(stored, corrections)
     if corrections == "none":
         totals, schemes = [entry.energy for entry in stored], [Scheme.NONE] * len(stored)
     elif corrections == "as-stored":
@@ -275,12 +275,14 @@ def _corrected(stored: Sequence[StoredEnergy], scheme: str) -> tuple[list[float]
     return totals, [name] * len(totals)
 
 
-def _refuse_baked(stored: Sequence[StoredEnergy], corrections: str) -> None:
+def _refuse_inseparable(stored: Sequence[StoredEnergy], corrections: str) -> None:
+    """Refuse energies that are said to hold corrections and do not say how much of them these are."""
     for entry in stored:
-        if entry.parameters.get("correction_scheme") == Scheme.BAKED.value:
+        scheme = entry.parameters.get("correction_scheme", Scheme.NONE.value)
+        if scheme != Scheme.NONE.value and entry.correction == 0.0:
             raise InputError(
-                f"{entry.name}: its energy has {Scheme.BAKED.value!r}, which cannot be taken off or replaced by "
-                f"{corrections}: expected plain DFT energies; use --corrections as-stored"
+                f"{entry.name}: its energy holds {scheme!r}, which cannot be taken off or replaced by {corrections}: "
+                "expected energies and corrections apart; use --corrections as-stored"
             )
 
 

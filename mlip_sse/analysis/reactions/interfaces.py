@@ -238,8 +238,8 @@ def _kink(bend: Bend, first: _Side, second: _Side, open_to: Mapping[str, float])
     return Kink(
         round(atoms[0] / (atoms[0] + atoms[1]), 12),
         round(units[0] / (units[0] + units[1]), 12),
-        round(bend.energy - t * first.own - (1.0 - t) * second.own, 12),
-        round(bend.energy - t * first.hull - (1.0 - t) * second.hull, 12),
+        round(bend.energy - t * first.own - (1.0 - t) * second.own, 12) + 0.0,
+        round(bend.energy - t * first.hull - (1.0 - t) * second.hull, 12) + 0.0,
         balanced_equation(reactants, products),
         tuple(products),
     )

@@ -67,9 +67,7 @@ def intervals_of(
         nan = float("nan")
         return {name: Interval(value, nan, nan, nan, NO_INTERVAL) for name, value in values.items()}
     samples = [quantities(each) for each in _draws(phases, n_samples, seed)]
-    method = (
-        f"{n_samples} draws of all energies from the standard deviations stated for the entries, independent errors"
-    )
+    method = f"{n_samples} draws from the standard deviations stated for the entries, independent between compositions"
     tail = 50 * (1 - _CONFIDENCE)
     found = {}
     for name, value in values.items():

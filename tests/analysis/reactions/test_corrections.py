@@ -69,6 +69,14 @@ def test_the_state_of_a_surrogate_survives_a_file_and_cannot_be_corrected_again(
             read_phases(path, corrections)
 
 
+def test_corrected_energies_that_were_written_again_are_not_taken_for_plain_ones(make_phases, tmp_path):
+    path = tmp_path / "entries.json"
+    write_entries(path, make_phases({"Li": 0.0, "Cl": 0.0, "LiCl": -4.2}, Scheme.MP2020))
+    assert read_phases(path).scheme is Scheme.MP2020
+    with pytest.raises(InputError, match="'MP2020', which cannot be taken off"):
+        read_phases(path, "none")
+
+
 def sulphides(per_sulphur):
     """Return Li, S8, Li2S and a polysulphide 20 meV/atom above the hull without corrections."""
     polysulphide = -3.9 / 3 * 2 + 6 * 0.02  # of Li2S4, on the tie line at −2.6 eV for two Li
