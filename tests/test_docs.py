@@ -34,7 +34,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-DATA = {"docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"}}
+DATA = {
+    "docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"},
+    "docs/stable-against-lithium.md": {"entries.json": "lifepo_entries/Li-Fe-P-O_entries.json"},
+}
 """What a page expects to find, and where it lies beside the repository."""
 
 NEED_A_CAMPAIGN = {"docs/read-the-report.md"}

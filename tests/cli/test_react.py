@@ -1,6 +1,7 @@
 """`mlip-sse react`: the names that scripts rely on, the text, and one line for what goes wrong."""
 
 import json
+import re
 
 import pytest
 
@@ -127,3 +128,13 @@ def test_tables_and_coatings(program, entries, tmp_path):
     done = program("react", "FeO", "Li", "any", "--entries", entries)
     assert "Li2O" in done.out
     assert "toward FeO" in done.out
+
+
+def test_the_page_shows_what_the_program_prints(program, shared_data, repository, tmp_path, monkeypatch):
+    (tmp_path / "entries.json").symlink_to(shared_data("lifepo_entries/Li-Fe-P-O_entries.json").resolve())
+    monkeypatch.chdir(tmp_path)
+    page = (repository / "docs" / "stable-against-lithium.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n\$ mlip-sse (.*?)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 5
+    for command, shown in blocks:
+        assert program(*command.split()).out == shown
