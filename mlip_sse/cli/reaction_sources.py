@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from mlip_sse.analysis.reactions import ConvexHull, PhaseSet, Scheme
+    from mlip_sse.md_protocols.relaxation import Relaxation
 
 __all__ = ["ENTRIES_HELP", "hull_of", "relaxed_phases"]
 
@@ -19,6 +20,10 @@ ENTRIES_HELP = (
 
 _DATABASE = "materials-project"
 _RELAXED = "relaxed:"
+
+_MAX_STEPS, _LATE_STEPS = 300, 50
+_SETTLED_EV_ATOM = 1e-3
+"""An energy that moved less over the last steps is taken though forces or stress are not down yet."""
 
 
 def hull_of(sources: Sequence[str], corrections: str, formulas: Sequence[str], ion: str | None) -> "ConvexHull":
@@ -85,9 +90,8 @@ def relaxed_phases(name: str, elements: Sequence[str]) -> "PhaseSet":
 
     def relax(atoms: "Atoms") -> RelaxedEnergy:
         typer.echo(f"relaxing {atoms.get_chemical_formula()}", err=True)
-        # What these tolerances leave is below 1 meV/atom in the softest of the crystals, sulfur.
-        relaxed = relax_atoms(atoms, calculator, cell="free", fmax=0.05, stress_tolerance_gpa=0.3, max_steps=1000)
-        _require_relaxed(relaxed.verdict, atoms)
+        relaxed = relax_atoms(atoms, calculator, cell="free", fmax=0.05, stress_tolerance_gpa=0.3, max_steps=_MAX_STEPS)
+        _require_settled(relaxed)
         return RelaxedEnergy(relaxed.energy, _spread(calculator, relaxed.atoms))
 
     return competing_phases(chosen, relax, EnergyState(scheme, functional, f"crystals relaxed with {name}"))
@@ -100,12 +104,18 @@ def _spread(calculator: Any, atoms: "Atoms") -> float | None:
     return float(calculator.get_property("energy_std", atoms))
 
 
-def _require_relaxed(verdict: Any, atoms: "Atoms") -> None:
+def _require_settled(relaxed: "Relaxation") -> None:
+    """Refuse an energy that still moves; soft crystals keep a stress for long that no longer costs energy."""
     from mlip_sse.analysis.results import Quality
     from mlip_sse.errors import RunError
 
-    if verdict.quality is Quality.REFUSED:
-        raise RunError(f"{atoms.get_chemical_formula()}: {'; '.join(verdict.reasons)}; leave this source out")
+    if relaxed.verdict.quality is not Quality.REFUSED:
+        return
+    late = relaxed.energies[-_LATE_STEPS:]
+    settled = len(relaxed.energies) > _MAX_STEPS and (max(late) - min(late)) / len(relaxed.atoms) < _SETTLED_EV_ATOM
+    if not (settled and all("not converged" in reason for reason in relaxed.verdict.reasons)):
+        formula = relaxed.atoms.get_chemical_formula()
+        raise RunError(f"{formula}: {'; '.join(relaxed.verdict.reasons)}; give entries of these phases instead")
 
 
 def _calculator(name: str) -> "tuple[Any, Scheme, str]":
