@@ -17,7 +17,7 @@ from mlip_sse.analysis.trajectory_settings import FindingRecipe
 from mlip_sse.errors import InputError, MlipSseError
 from mlip_sse.provenance import Provenance
 
-__all__ = ["Progress", "analyze"]
+__all__ = ["Progress", "analyze", "measure_transport"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _measure_all(
             continue
         kelvin = kelvins.pop(0)
         try:
-            rows.append(_measure(path, kelvin, chosen, frame_spacing_fs))
+            rows.append(measure_transport(path, kelvin, chosen, frame_spacing_fs))
         except MlipSseError as error:
             errors.append(error)
             reason = str(error).removeprefix(f"{path}: ")
@@ -190,10 +190,27 @@ def _temperatures(given: float | Sequence[float] | None, trajectories: Sequence[
     return list(kelvins)
 
 
-def _measure(
-    path: str, kelvin: float | None, recipe: TransportRecipe | ArrheniusRecipe, frame_spacing_fs: float | None
+def measure_transport(
+    path: str, kelvin: float | None, recipe: TransportRecipe | ArrheniusRecipe, frame_spacing_fs: float | None = None
 ) -> Measurement:
-    """Read and analyse one trajectory."""
+    """Read and analyse one trajectory.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kelvin
+        Temperature in K; None takes the file's.
+    recipe
+        Settings of the analysis.
+    frame_spacing_fs
+        Where the file does not say.
+
+    Raises
+    ------
+    MlipSseError
+        When the trajectory cannot be read or analysed.
+    """
     # Imported here, so that a table of D is fitted without the kernels.
     from mlip_sse.analysis.transport.transport import Transport
 

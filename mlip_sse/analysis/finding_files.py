@@ -79,7 +79,7 @@ def _write_one(folder: Path, stem: str, finding: Finding) -> list[Path]:
 
         def save(temporary: Path) -> None:
             with temporary.open("wb") as stream:
-                np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+                np.savez_compressed(stream, allow_pickle=False, **arrays)
 
         written.append(put_in_place(folder / f"{stem}.npz", save))
     if finding.plot is not None:

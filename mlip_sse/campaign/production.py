@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlip_sse.analysis.analyze import analyze
+from mlip_sse.analysis.analyze import measure_transport
 from mlip_sse.analysis.measurement import Measurement
+from mlip_sse.analysis.recipes import TransportRecipe
 from mlip_sse.analysis.results import to_plain
 from mlip_sse.analysis.transport.transport import Transport
 from mlip_sse.campaign.error_budget import ErrorBudget, budget_of
@@ -339,8 +340,8 @@ def _measured(
         row = Measurement.of_failure(path, temperature_k, spec.mobile, reason)
     else:
         try:
-            report = analyze("transport", path, mobile=spec.mobile, temperatures_k=temperature_k)
-            row = report.measurements[0]
+            recipe = TransportRecipe(recipe="transport", description="production", mobile=(spec.mobile,))
+            row = measure_transport(path, temperature_k, recipe)
         except MlipSseError as error:
             row = Measurement.of_failure(path, temperature_k, spec.mobile, str(error).removeprefix(f"{path}: "))
     return _named(ProductionRun(temperature_k, seed, member, folder, ended, row))

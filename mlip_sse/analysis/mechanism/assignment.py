@@ -22,12 +22,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import fractional_chunks
 from mlip_sse.analysis.mechanism.site_grid import largest_strain, site_grid
 from mlip_sse.analysis.mechanism.sites import Sites, nearest_neighbours
 from mlip_sse.analysis.mechanism.tetrahedra import TetrahedronFinder
 from mlip_sse.analysis.mechanism.visit_counter import Assignment, VisitCounter
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import fractional_chunks
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["METHODS", "Assignment", "assign", "assign_frames", "site_states"]

@@ -14,7 +14,7 @@ _CLUSTERED = 0.01
 _FEWEST_GROUPS = 4
 
 
-def poisson_limits(n_events: int, confidence: float = 0.95) -> tuple[float, float]:
+def poisson_limits(n_events: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return Garwood's exact limits of the mean of a Poisson count.
 
     References

@@ -10,10 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.analysis.mechanism.jumps import Jumps
 from mlip_sse.analysis.results import Verdict
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["HopEvents", "events_of_jumps", "events_of_trajectory", "without_back_jumps"]

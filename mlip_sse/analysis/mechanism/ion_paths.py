@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.mechanism.cation_hops import CationHops, displacement_hops
 from mlip_sse.analysis.mechanism.coupling import Coupling, RateCoupling, couple_events, couple_rates, near_pairs
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells
 from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
 from mlip_sse.analysis.mechanism.orientations import rotation_angles
 from mlip_sse.analysis.results import Verdict
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 
 if TYPE_CHECKING:
     from mlip_sse.analysis.mechanism.rotation import RotationResult

@@ -18,27 +18,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, gammaincinv
+from scipy.special import chdtrc
 
+from mlip_sse.analysis.mechanism.counting import poisson_limits
 from mlip_sse.analysis.mechanism.jumps import Jumps
 from mlip_sse.analysis.mechanism.sites import Sites
 from mlip_sse.analysis.mechanism.visits import Visits
 from mlip_sse.analysis.results import Interval
 
-__all__ = ["HopClass", "HopRates", "hop_rates", "poisson_interval", "rate_interval"]
+__all__ = ["HopClass", "HopRates", "hop_rates", "rate_interval"]
 
 _LENGTH_GAP = 0.3
 """Å; hops whose lengths differ by less belong to one class."""
 
 _ALARM = 0.01
 """Probability below which block counts are not taken for Poisson's."""
-
-
-def poisson_interval(count: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the exact (Garwood) interval of the mean of a Poisson variable that was observed to be ``count``."""
-    tail = 0.5 * (1.0 - confidence)
-    low = float(gammaincinv(count, tail)) if count > 0 else 0.0
-    return low, float(gammaincinv(count + 1.0, 1.0 - tail))
 
 
 def rate_interval(count: int, time: float, confidence: float = 0.95, dispersion: float = 1.0) -> Interval:
@@ -53,7 +47,7 @@ def rate_interval(count: int, time: float, confidence: float = 0.95, dispersion:
     dispersion
         Variance over mean of the counts, at least 1.
     """
-    low, high = poisson_interval(count / dispersion, confidence)
+    low, high = poisson_limits(count / dispersion, confidence)
     method = "Poisson counts (Garwood)"
     if dispersion > 1:
         method += f", counts scatter {dispersion:.2g} times as much as Poisson's"

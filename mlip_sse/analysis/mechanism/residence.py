@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcinv
 
-from mlip_sse.analysis.mechanism.rates import poisson_interval
+from mlip_sse.analysis.mechanism.counting import poisson_limits
 from mlip_sse.analysis.mechanism.visits import Visits
 from mlip_sse.analysis.results import Interval
 
@@ -116,7 +116,7 @@ def log_rank(durations: NDArray[np.float64], ended: NDArray[np.bool_], group: ND
 
 def exponential_residence(total: float, exits: int, confidence: float = 0.95) -> Interval:
     """Return the mean residence time of ``exits`` in a total time, with the exact interval of the count."""
-    low, high = poisson_interval(exits, confidence)
+    low, high = poisson_limits(exits, confidence)
     return Interval(
         total / exits if exits else None,
         total / high,

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.mechanism.assignment import METHODS, Assignment, assign
+from mlip_sse.analysis.mechanism.counting import poisson_limits
 from mlip_sse.analysis.mechanism.jump_diffusion import JumpDiffusion, jump_diffusion
 from mlip_sse.analysis.mechanism.jumps import Jumps
 from mlip_sse.analysis.mechanism.network import HopEdges, critical_rates, hop_edges
 from mlip_sse.analysis.mechanism.occupancy import ClassOccupancy, bootstrap_ratio, class_occupancies
-from mlip_sse.analysis.mechanism.rates import HopRates, hop_rates, poisson_interval
+from mlip_sse.analysis.mechanism.rates import HopRates, hop_rates
 from mlip_sse.analysis.mechanism.residence import Residence, residence_time
 from mlip_sse.analysis.mechanism.site_sources import sites_from_density, sites_from_template
 from mlip_sse.analysis.mechanism.sites import Sites, SiteTemplate
@@ -255,7 +256,7 @@ def _judge(
         )
     if not len(jumps):
         total = trajectory.n_frames * trajectory.frame_spacing_fs * assignment.visits.n_ions
-        limit = poisson_interval(0)[1] / total
+        limit = poisson_limits(0)[1] / total
         return verdict.weaken(
             f"no ion jumped: the rate is below {limit * 1e3:.2g} per ps and ion; run longer or hotter"
         )

@@ -1,13 +1,12 @@
 """Figures of sites and jumps: occupancies, survival and rates; rates against temperature."""
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlip_sse.analysis.results import Quality, Verdict
-from mlip_sse.analysis.transport.display.plots import COLOURS
+from mlip_sse.analysis.transport.display.plots import COLOURS, styled
 from mlip_sse.units import BOLTZMANN_EV_PER_K
 
 if TYPE_CHECKING:
@@ -20,42 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_hop_arrhenius", "plot_sites"]
 
-Parameters = ParamSpec("Parameters")
-
-_STYLE: Any = {
-    "font.size": 9.0,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 9.0,
-    "legend.fontsize": 8.0,
-    "legend.frameon": False,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "lines.linewidth": 1.5,
-    "figure.constrained_layout.use": True,
-}
 _GREY = "#666666"
 _MOST_HOPS = 10
 """Hop classes shown, most counted first."""
 
 
-def _styled(draw: Callable[Parameters, "Figure"]) -> Callable[Parameters, "Figure"]:
-    """Draw in our style, whatever the user's matplotlibrc says."""
-
-    @wraps(draw)
-    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> "Figure":
-        import matplotlib as mpl
-
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(_STYLE)
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
-@_styled
+@styled
 def plot_sites(result: "SiteAnalysis") -> "Figure":
     """Draw where ions are, how long they stay and how fast they hop.
 
@@ -146,7 +115,7 @@ def _draw_rates(axes: "Axes", result: "SiteAnalysis") -> None:
     axes.set_title("hop classes; dashed: slowest hop of the best way along a, b, c", loc="left", fontsize=8, pad=12)
 
 
-@_styled
+@styled
 def plot_hop_arrhenius(fits: "Sequence[tuple[HopSeries, HopActivation]]", confidence: float) -> "Figure":
     """Draw the rates of the hop classes against 1/T with their lines.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mlip_sse.analysis.structure.density_display import cell_edges
 from mlip_sse.analysis.transport.display.plots import COLOURS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def network_scene(result: "SiteAnalysis") -> "Figure":
     occupancy = result.assignment.inside.sum(axis=0) / result.assignment.block_frames.sum()
     figure = Figure()
     figure.add_trace(
-        Scatter3d(**_axes(_outline(sites.cell)), mode="lines", line={"color": "#999999", "width": 2}, name="cell",
+        Scatter3d(**_axes(cell_edges(sites.cell)), mode="lines", line={"color": "#999999", "width": 2}, name="cell",
                   hoverinfo="skip", showlegend=False)
     )  # fmt: skip
     _add_hops(figure, result, places)
@@ -89,18 +90,6 @@ def _add_hops(figure: "Figure", result: "SiteAnalysis", places: NDArray[np.float
             Scatter3d(**_axes(lines.reshape(-1, 3)), mode="lines", line=line, opacity=0.7, hoverinfo="skip",
                       name=f"{name}: {totals[name]} hops")
         )  # fmt: skip
-
-
-def _outline(cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the twelve edges of the cell as broken lines, NaN between them."""
-    lines = []
-    for axis in range(3):
-        one, other = (axis + 1) % 3, (axis + 2) % 3
-        for i in (0, 1):
-            for j in (0, 1):
-                start = i * cell[one] + j * cell[other]
-                lines += [start, start + cell[axis], np.full(3, np.nan)]
-    return np.array(lines)
 
 
 def _axes(points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

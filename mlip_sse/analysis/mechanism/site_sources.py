@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks, fractional_means
 from mlip_sse.analysis.mechanism.site_mapping import map_sites
 from mlip_sse.analysis.mechanism.sites import Sites, SiteTemplate
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks, fractional_means
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["sites_from_density", "sites_from_frame", "sites_from_template"]

@@ -26,11 +26,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.analysis.mechanism.van_hove_counts import refuse_long_radius
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.transport.displacement.lags import checked_lags, log_lags
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["StringCounts", "StringMotion", "StringResult", "string_counts"]

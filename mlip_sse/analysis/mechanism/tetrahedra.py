@@ -17,9 +17,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import fractional_chunks, fractional_means
 from mlip_sse.analysis.mechanism.site_grid import SiteGrid, largest_strain, site_grid
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import fractional_chunks, fractional_means
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["TetrahedronFinder", "tetrahedron_corners", "tetrahedron_states"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells
 from mlip_sse.analysis.mechanism.ion_paths import fractional_paths
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory

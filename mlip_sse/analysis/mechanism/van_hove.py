@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.analysis.mechanism.van_hove_counts import (
     DistinctCounts,
     distinct_counts,
@@ -30,6 +29,7 @@ from mlip_sse.analysis.structure.rdf import cell_widths
 from mlip_sse.analysis.transport.displacement.displacements import DisplacementMoments, displacement_moments
 from mlip_sse.analysis.transport.displacement.lags import log_lags
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["VanHove", "VanHoveResult"]

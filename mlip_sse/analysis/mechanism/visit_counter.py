@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mlip_sse.analysis.mechanism.fractional_positions import consistent_cells
 from mlip_sse.analysis.mechanism.sites import Sites
 from mlip_sse.analysis.mechanism.visits import Visits
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 from mlip_sse.trajectory.model import Trajectory
 from mlip_sse.trajectory.unwrap import reduction_of
 

@@ -17,8 +17,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.structure.cells import cell_widths, require_cell
-from mlip_sse.analysis.structure.frames import consistent_cells, fractional_frames
+from mlip_sse.analysis.structure.frames import fractional_frames
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mlip_sse.analysis.structure.density_analysis import DensityMapResult
 
-__all__ = ["channel_scene", "plot_slice"]
+__all__ = ["cell_edges", "channel_scene", "plot_slice"]
 
 _MOST_TRIANGLES = 60_000
 """A surface for a page: 3 MB of it."""
@@ -79,7 +79,7 @@ def channel_scene(result: "DensityMapResult", level: float | None = None) -> "Sc
         raise InputError(f"found the level {outer:.4g} Å⁻³, expected one between {lowest:.4g} and {highest:.4g} Å⁻³")
     inner = float(np.sqrt(outer * highest))
     figure = Figure()
-    outline = _outline(density.cell)
+    outline = cell_edges(density.cell)
     figure.add_trace(
         Scatter3d(
             x=outline[:, 0],
@@ -186,8 +186,8 @@ def _mark_peaks(axes: "object", result: "DensityMapResult", normal: int, height:
     )
 
 
-def _outline(cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the twelve edges of the cell as one broken line, (36, 3) with gaps of NaN."""
+def cell_edges(cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the twelve edges of a cell, (3, 3) Å, as one broken line: (36, 3) Å with gaps of NaN."""
     points = []
     for axis in range(3):
         for corner in np.ndindex(2, 2):

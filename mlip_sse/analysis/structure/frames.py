@@ -19,28 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 from mlip_sse.trajectory.storage import release
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["consistent_cells", "fractional_frames", "map_in_threads", "structure_frames"]
+__all__ = ["fractional_frames", "map_in_threads", "structure_frames"]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _ITEMS_A_THREAD = 8
 _MAPPED_BYTES = 32 << 20
-
-
-def consistent_cells(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cells, (n_frames, 3, 3) Å, in the first frame's choice of lattice vectors."""
-    own = np.ascontiguousarray(cells, dtype=np.float64)
-    if (own == own[0]).all():
-        return own
-    choices = np.rint(own @ np.linalg.inv(own[0]))
-    same: NDArray[np.float64] = own if (choices == np.eye(3)).all() else np.linalg.inv(choices) @ own
-    return same
 
 
 def fractional_frames(

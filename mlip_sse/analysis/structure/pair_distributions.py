@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.analysis.structure.cells import cell_widths
-from mlip_sse.analysis.structure.frames import consistent_cells, structure_frames
+from mlip_sse.analysis.structure.frames import structure_frames
 from mlip_sse.analysis.structure.pair_counts import count_pairs_of_frames
 from mlip_sse.analysis.structure.rdf import first_peak_shell, peak_position
 from mlip_sse.analysis.structure.time_averages import mean_over_time
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory

@@ -6,7 +6,7 @@ counted like one to a ligand: PS₄, the corner-sharing P₂S₇, the edge-shari
 intact, PS₃ and PS₅ are not. A ligand without a centre is free, or homopolar when it is bound to another ligand.
 
 A bond is shorter than 1.25 times the sum of the covalent radii, as in the gates that potentials pass
-(`mlip_sse.potentials.gates.bonds`): 2.65 Å for P–S (2.05 Å long), 2.16 Å for P–O (1.55), 2.70 Å for Si–S (2.13), 2.81 Å
+(`mlip_sse.bond_lengths`): 2.65 Å for P–S (2.05 Å long), 2.16 Å for P–O (1.55), 2.70 Å for Si–S (2.13), 2.81 Å
 for Ge–S (2.22), 2.68 Å for P–P (2.2); the next neighbours begin at 3.0 Å or more.
 
 References
@@ -22,6 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mlip_sse.analysis.structure.neighbours import Neighbours, neighbour_list
+from mlip_sse.bond_lengths import longest_bond
 from mlip_sse.errors import InputError
 
 __all__ = ["FREE", "HOMOPOLAR", "BondLengths", "Bonding", "Units", "classify", "default_bond_lengths", "find_bonding"]
@@ -100,8 +101,6 @@ def default_bond_lengths(centre: str, ligand: str) -> BondLengths:
     centre, ligand
         Chemical symbols.
     """
-    from mlip_sse.potentials.gates.bonds import longest_bond
-
     return BondLengths(longest_bond(centre, ligand), longest_bond(centre, centre), longest_bond(ligand, ligand))
 
 

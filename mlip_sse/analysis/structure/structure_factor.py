@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Verdict
-from mlip_sse.analysis.structure.frames import consistent_cells, fractional_frames, map_in_threads
+from mlip_sse.analysis.structure.frames import fractional_frames, map_in_threads
 from mlip_sse.analysis.structure.reciprocal_sums import amplitudes, reciprocal_vectors
 from mlip_sse.errors import InputError
+from mlip_sse.trajectory.fractional_positions import consistent_cells
 
 if TYPE_CHECKING:
     from mlip_sse.trajectory.model import Trajectory

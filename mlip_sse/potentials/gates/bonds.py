@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, covalent_radii
+from ase.data import covalent_radii
 from numpy.typing import NDArray
 
-__all__ = ["Bonds", "find_bonds", "find_contacts", "has_collapsed", "longest_bond"]
+from mlip_sse.bond_lengths import BOND_REACH
+
+__all__ = ["Bonds", "find_bonds", "find_contacts", "has_collapsed"]
 
 _COVALENT = frozenset(
     {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sn", "Sb", "Te", "I"}
 )
-_REACH = 1.25  # of the sum of covalent radii: P-S bonds of 2.05 Å, and Ge-S of 2.25 Å, end well below
 _MADE = 1.15  # of the same sum: a new bond is shorter than what is left of an old one
 _BROKEN = 1.5  # of the bond's length at the start
 _COLLAPSED = 0.6  # of the sum of covalent radii; no bond of the Periodic Table is as short
@@ -47,14 +48,9 @@ class Bonds:
         return longer
 
 
-def longest_bond(one: str, other: str) -> float:
-    """Return how long a bond of two elements may be, in Å: 1.25 times the sum of their covalent radii."""
-    return _REACH * float(covalent_radii[atomic_numbers[one]] + covalent_radii[atomic_numbers[other]])
-
-
 def find_bonds(atoms: Atoms) -> Bonds:
     """Return the bonds between non-metals and metalloids, such as P-S, Ge-S, P-O and B-H; ions have none."""
-    pairs, distances = _covalent_pairs(atoms, _REACH)
+    pairs, distances = _covalent_pairs(atoms, BOND_REACH)
     return Bonds(pairs, distances)
 
 

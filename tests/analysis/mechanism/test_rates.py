@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, poisson
 
+from mlip_sse.analysis.mechanism.counting import poisson_limits
 from mlip_sse.analysis.mechanism.hop_activation import hop_activation
 from mlip_sse.analysis.mechanism.jumps import Jumps
-from mlip_sse.analysis.mechanism.rates import hop_rates, poisson_interval, rate_interval
+from mlip_sse.analysis.mechanism.rates import hop_rates, rate_interval
 from mlip_sse.analysis.mechanism.sites import Sites
 from mlip_sse.analysis.mechanism.visits import Visits
 from mlip_sse.errors import InputError
@@ -15,7 +16,7 @@ from mlip_sse.units import BOLTZMANN_EV_PER_K
 
 @pytest.mark.parametrize("count", [0, 1, 7, 250])
 def test_the_interval_is_garwoods(count):
-    low, high = poisson_interval(count, 0.9)
+    low, high = poisson_limits(count, 0.9)
     assert high == pytest.approx(chi2.ppf(0.95, 2 * count + 2) / 2)
     assert low == pytest.approx(chi2.ppf(0.05, 2 * count) / 2 if count else 0.0)
 
@@ -23,7 +24,7 @@ def test_the_interval_is_garwoods(count):
 def test_the_interval_covers_at_least_as_often_as_it_says():
     for mean in (0.7, 3.0, 11.0):
         counts = np.arange(60)
-        covered = np.array([poisson_interval(int(n))[0] <= mean <= poisson_interval(int(n))[1] for n in counts])
+        covered = np.array([poisson_limits(int(n))[0] <= mean <= poisson_limits(int(n))[1] for n in counts])
         assert (poisson.pmf(counts, mean) * covered).sum() >= 0.95
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from mlip_sse.analysis.structure.rdf import PairCounter, peak_position, radial_distributions
-from mlip_sse.analysis.structure.rdf import cell_widths
+from mlip_sse.analysis.structure.rdf import PairCounter, cell_widths, peak_position, radial_distributions
 from mlip_sse.errors import InputError
 
 SLANTED = np.array([[9.0, 0.0, 0.0], [3.1, 8.4, 0.0], [-2.7, 2.2, 8.9]])
