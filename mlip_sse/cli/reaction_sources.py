@@ -1,5 +1,6 @@
 """Where ``mlip-sse react`` takes its phases from: files, folders, the Materials Project, our crystals relaxed."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ _RELAXED = "relaxed:"
 
 _MAX_STEPS, _LATE_STEPS = 300, 50
 _SETTLED_EV_ATOM = 1e-3
-"""An energy that moved less over the last steps is taken though forces or stress are not down yet."""
+"""What gains less over the last steps is taken though forces or stress are not down yet."""
 
 
 def hull_of(sources: Sequence[str], corrections: str, formulas: Sequence[str], ion: str | None) -> "ConvexHull":
@@ -91,8 +92,7 @@ def relaxed_phases(name: str, elements: Sequence[str]) -> "PhaseSet":
     def relax(atoms: "Atoms") -> RelaxedEnergy:
         typer.echo(f"relaxing {atoms.get_chemical_formula()}", err=True)
         relaxed = relax_atoms(atoms, calculator, cell="free", fmax=0.05, stress_tolerance_gpa=0.3, max_steps=_MAX_STEPS)
-        _require_settled(relaxed)
-        return RelaxedEnergy(relaxed.energy, _spread(calculator, relaxed.atoms))
+        return RelaxedEnergy(_settled_energy(relaxed), _spread(calculator, relaxed.atoms))
 
     return competing_phases(chosen, relax, EnergyState(scheme, functional, f"crystals relaxed with {name}"))
 
@@ -104,18 +104,20 @@ def _spread(calculator: Any, atoms: "Atoms") -> float | None:
     return float(calculator.get_property("energy_std", atoms))
 
 
-def _require_settled(relaxed: "Relaxation") -> None:
-    """Refuse an energy that still moves; soft crystals keep a stress for long that no longer costs energy."""
+def _settled_energy(relaxed: "Relaxation") -> float:
+    """Return the energy unless it still falls; soft crystals keep a stress for long that costs hardly any."""
     from mlip_sse.analysis.results import Quality
     from mlip_sse.errors import RunError
 
     if relaxed.verdict.quality is not Quality.REFUSED:
-        return
-    late = relaxed.energies[-_LATE_STEPS:]
-    settled = len(relaxed.energies) > _MAX_STEPS and (max(late) - min(late)) / len(relaxed.atoms) < _SETTLED_EV_ATOM
-    if not (settled and all("not converged" in reason for reason in relaxed.verdict.reasons)):
+        return relaxed.energy
+    energies, n_atoms = relaxed.energies, len(relaxed.atoms)
+    gained = min(energies[:-_LATE_STEPS], default=math.inf) - min(energies)
+    unfinished = all("not converged" in reason for reason in relaxed.verdict.reasons)
+    if not unfinished or gained > _SETTLED_EV_ATOM * n_atoms:
         formula = relaxed.atoms.get_chemical_formula()
         raise RunError(f"{formula}: {'; '.join(relaxed.verdict.reasons)}; give entries of these phases instead")
+    return float(min(energies))
 
 
 def _calculator(name: str) -> "tuple[Any, Scheme, str]":
