@@ -88,7 +88,7 @@ def _stability_lines(result: "PhaseStability") -> list[str]:
         "  voltage / V    energy  reaction (energy at the lower voltage, eV per atom of the phase)",
     ]
     for each in result.profile.plateaus:
-        energy = float(result.profile.decomposition_energy(each.low_v)[0])
+        energy = round(float(result.profile.decomposition_energy(each.low_v)[0]), 9)
         lines.append(f"{each.low_v:5.3f} - {each.high_v:5.3f} {energy + 0.0:9.4f}  {each.equation}")
     return lines
 
