@@ -40,12 +40,13 @@ def lowest_of(values):
 
 
 @pytest.mark.usefixtures("quietly")
-def test_closed_reactions_equal_interfacial_reactivity(lifepo, pymatgen_diagram, pairs):
+@pytest.mark.parametrize("n_pairs", [60, pytest.param(N_PAIRS, marks=pytest.mark.slow)])
+def test_closed_reactions_equal_interfacial_reactivity(lifepo, pymatgen_diagram, pairs, n_pairs):
     from pymatgen.analysis.interface_reactions import InterfacialReactivity
     from pymatgen.core import Composition
 
     worst = 0.0
-    for a, b in pairs:
+    for a, b in pairs[:n_pairs]:
         ours = react(lifepo, a, b)
         for name, with_hull in (("reaction_energy_ev_atom", False), ("mutual_reaction_energy_ev_atom", True)):
             theirs = InterfacialReactivity(Composition(a), Composition(b), pymatgen_diagram, use_hull_energy=with_hull)
@@ -71,9 +72,10 @@ def test_energies_at_all_kinks_of_pymatgen_are_ours(lifepo, pymatgen_diagram, pa
 
 @pytest.mark.usefixtures("quietly")
 @pytest.mark.parametrize(
-    "voltage_v", [pytest.param(0.0, marks=pytest.mark.slow), 2.5, pytest.param(4.3, marks=pytest.mark.slow)]
+    ("voltage_v", "n_pairs"),
+    [(2.5, 60), *(pytest.param(voltage, N_PAIRS, marks=pytest.mark.slow) for voltage in (0.0, 2.5, 4.3))],
 )
-def test_open_reactions_equal_pymatgens(lifepo, pymatgen_diagram, pairs, voltage_v):
+def test_open_reactions_equal_pymatgens(lifepo, pymatgen_diagram, pairs, voltage_v, n_pairs):
     from pymatgen.analysis.interface_reactions import GrandPotentialInterfacialReactivity
     from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram
     from pymatgen.core import Composition, Element
@@ -82,7 +84,7 @@ def test_open_reactions_equal_pymatgens(lifepo, pymatgen_diagram, pairs, voltage
     mu = pymatgen_diagram.el_refs[lithium].energy_per_atom - voltage_v
     grand = GrandPotentialPhaseDiagram(pymatgen_diagram.all_entries, {lithium: mu})
     worst, n_checked = 0.0, 0
-    for a, b in pairs:
+    for a, b in pairs[:n_pairs]:
         first, second = Composition(a), Composition(b)
         left, right = (Composition({e: n for e, n in c.items() if e != lithium}) for c in (first, second))
         if not left or not right or left.reduced_formula == right.reduced_formula:
@@ -94,7 +96,7 @@ def test_open_reactions_equal_pymatgens(lifepo, pymatgen_diagram, pairs, voltage
             )
             worst = max(worst, abs(getattr(ours, name).value - min(theirs.minimum[1], 0.0)))
         n_checked += 1
-    assert n_checked > 150
+    assert n_checked > 0.75 * n_pairs
     assert worst < TOLERANCE_EV_ATOM
 
 
