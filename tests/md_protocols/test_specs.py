@@ -124,7 +124,8 @@ def test_a_structure_file_is_looked_for_beside_the_protocol(tmp_path, short):
 def test_a_name_that_is_not_there_lists_those_that_are():
     with pytest.raises(
         CatalogueError,
-        match=r"bulk_diffusion, elastic, equation_of_state, liquid_argon, melt_quench, molten_licl, neb_vacancy, quasi_harmonic, relax, thermal_expansion"
+        match=r"bulk_diffusion, elastic, equation_of_state, liquid_argon, melt_quench, molten_licl, "
+        r"neb_vacancy, quasi_harmonic, relax, thermal_expansion"
         r".*did you mean 'molten_licl'",
     ):
         load_protocol("molten_lcl")
