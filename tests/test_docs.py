@@ -36,6 +36,10 @@ BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 DATA = {
     "docs/guides/fit-your-dft.md": {"dft.extxyz": "lips_dft/lips_devset_194.extxyz"},
+    "docs/mechanism.md": {
+        name: f"li6ps5cl_md/{name}"
+        for name in ("actual_XDATCAR.gz", "inherent_XDATCAR.gz", "Li6PS5X_complete_sites.cif")
+    },
     "docs/stable-against-lithium.md": {"entries.json": "lifepo_entries/Li-Fe-P-O_entries.json"},
 }
 """What a page expects to find, and where it lies beside the repository."""
@@ -227,8 +231,10 @@ def test_the_page_on_campaigns_explains_every_key_with_its_default():
 
 
 def test_no_block_escapes_the_tests():
-    """A fence in another language, or one that is indented, would never run."""
+    """A fence in another language, or one that is indented, would never run; ``text`` shows output and no command."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         fences = re.findall(r"^[ >]*```(.*)$", text, re.MULTILINE)
-        assert len(fences) == 2 * len(BLOCK.findall(text)), page
+        shown = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        assert len(fences) == 2 * (len(BLOCK.findall(text)) + len(shown)), page
+        assert not [block for block in shown if re.search(r"^\$ ", block, re.MULTILINE)], page

@@ -27,6 +27,7 @@ from mlip_sse.analysis.structure.harmonics import bond_harmonics, power_invarian
 from mlip_sse.analysis.structure.neighbours import Neighbours, neighbour_list
 from mlip_sse.analysis.structure.snapshots import snapshots
 from mlip_sse.analysis.structure.time_averages import mean_over_time
+from mlip_sse.analysis.structure.voronoi import voronoi_neighbours
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
@@ -216,40 +217,6 @@ def nearest_neighbours(positions: NDArray[np.floating], cell: NDArray[np.floatin
     chosen = order[(near.offsets[:-1, None] + np.arange(n)).ravel()]
     offsets = n * np.arange(n_atoms + 1, dtype=np.int64)
     return Neighbours(offsets, near.indices[chosen], near.vectors[chosen], near.distances[chosen])
-
-
-def voronoi_neighbours(
-    positions: NDArray[np.floating], cell: NDArray[np.floating]
-) -> tuple[Neighbours, NDArray[np.float64]]:
-    """Return the atoms that share a facet of their Voronoi cells, and the facets' areas in Å².
-
-    The tessellation is freud's, in single precision.
-
-    Parameters
-    ----------
-    positions : (n_atoms, 3) Å
-    cell : (3, 3) Å
-    """
-    import freud
-
-    cell = np.asarray(cell, dtype=np.float64)
-    upright = np.linalg.cholesky(cell @ cell.T)  # the same cell, turned (and mirrored, if left-handed) as freud has it
-    box = freud.box.Box.from_matrix(upright.T)
-    fractions = np.asarray(positions, dtype=np.float64) @ np.linalg.inv(cell)
-    fractions -= np.floor(fractions)
-    voronoi = freud.locality.Voronoi().compute((box, (fractions - 0.5) @ upright))
-    found = voronoi.nlist
-    first = np.asarray(found.query_point_indices, dtype=np.int64)
-    others = np.asarray(found.point_indices, dtype=np.int64)
-    # from freud's vectors to the image, from our coordinates to the vector in double precision
-    rough = np.asarray(found.vectors, dtype=np.float64) @ np.linalg.inv(upright)
-    apart = fractions[others] - fractions[first]
-    vectors = (apart + np.rint(rough - apart)) @ cell
-    order = np.argsort(first, kind="stable")
-    offsets = np.searchsorted(first[order], np.arange(len(positions) + 1)).astype(np.int64)
-    vectors = np.ascontiguousarray(vectors[order])
-    near = Neighbours(offsets, others[order], vectors, np.linalg.norm(vectors, axis=1))
-    return near, np.asarray(found.weights, dtype=np.float64)[order]
 
 
 def _averaged(sums: NDArray[np.complex128], near: Neighbours) -> NDArray[np.complex128]:

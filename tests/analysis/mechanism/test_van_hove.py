@@ -1,6 +1,5 @@
 """Van Hove functions against the plain definition, gases, and ions that follow each other."""
 
-import freud
 import numpy as np
 import pytest
 
@@ -96,6 +95,7 @@ def test_a_trajectory_in_breathing_cells_gives_what_its_fractions_give():
 
 
 def test_distinct_part_is_that_of_freud_without_the_ions_themselves():
+    freud = pytest.importorskip("freud")
     rng, edge, lag, n_ions = np.random.default_rng(12), 12.0, 6, 60
     positions = rng.random((1, n_ions, 3)) * edge + np.cumsum(0.2 * rng.standard_normal((30, n_ions, 3)), axis=0)
     found = distinct_counts(positions / edge, None, np.tile(edge * np.eye(3), (30, 1, 1)), [lag], 5.0, 50, 10)
