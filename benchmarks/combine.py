@@ -27,7 +27,7 @@ __all__ = ["main"]
 HERE = Path(__file__).resolve().parent
 SETS = {
     "Li2S": HERE / "pod_data" / "li2s.yaml",
-    "Li3PS4": HERE.parent / "potentials" / "li3ps4_pod" / "potential.yaml",
+    "Li3PS4": HERE / "pod_data" / "li3ps4.yaml",
     "Li7P3S11": HERE / "pod_data" / "li7p3s11.yaml",
 }
 EXPERTS = ("Li2S", "Li3PS4")
