@@ -1,12 +1,12 @@
 """The figure of the recipe `structure`: g(r), coordination, S(q), units, order and the density from above."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlip_sse.analysis.results import Quality
 from mlip_sse.analysis.structure.structure_factor import Radiation
-from mlip_sse.analysis.transport.display.plots import COLOURS
+from mlip_sse.analysis.transport.display.plots import COLOURS, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,25 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_structure"]
 
-_STYLE: Any = {
-    "font.size": 9.0,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 9.0,
-    "legend.fontsize": 8.0,
-    "legend.frameon": False,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "lines.linewidth": 1.3,
-    "figure.constrained_layout.use": True,
-}
 _LINES = (*COLOURS, "#D55E00", "#444444", "#999999")
 _QUALITY = {Quality.PASS: "#2E7D32", Quality.WEAK: "#B26A00", Quality.REFUSED: "#B71C1C"}
 _SHOWN_HEIGHT = 3.0
 """A first peak may be so many times higher than everything else before the axis is cut."""
 
 
+@styled
 def plot_structure(result: "StructureResult", radiation: Radiation = "none") -> "Figure":
     """Draw six panels; those whose part was not asked for are left out.
 
@@ -45,15 +33,6 @@ def plot_structure(result: "StructureResult", radiation: Radiation = "none") -> 
     radiation
         What weighs the atoms in S(q).
     """
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        return _draw(result, radiation)
-
-
-def _draw(result: "StructureResult", radiation: Radiation) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
