@@ -147,7 +147,8 @@ def quasi_harmonic_expansion(
     if np.isnan(value):
         verdict = verdict.refuse(f"no minimum of the free energy inside the volumes at {reference_k:g} K")
     else:
-        volumetric = Interval(value, float(np.nanmin(others)), float(np.nanmax(others)), 0.95, _METHOD)
+        # no confidence can be stated: it is no statistics
+        volumetric = Interval(value, float(np.nanmin(others)), float(np.nanmax(others)), np.nan, _METHOD)
     linear = None if volumetric is None else volumetric.scaled(1 / 3)
     return QuasiHarmonic(kelvins, found[:, 0], slopes, found[:, 1], volumetric, linear, reference_k, verdict)
 
