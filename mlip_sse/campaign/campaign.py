@@ -10,8 +10,9 @@ from typing import Any
 from mlip_sse.campaign.decision import decide
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learner import Learner
+from mlip_sse.campaign.learning_specs import LearningSpec
 from mlip_sse.campaign.questions import question_of
-from mlip_sse.campaign.specs import LearningSpec, load_campaign
+from mlip_sse.campaign.specs import load_campaign
 from mlip_sse.engine import Engine, EngineSpec, Progress, load_engine
 from mlip_sse.errors import InputError, RunError
 

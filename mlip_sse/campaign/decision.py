@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mlip_sse.campaign.specs import DecisionSpec
+from mlip_sse.campaign.learning_specs import DecisionSpec
 
 __all__ = ["Criterion", "Decision", "alarm_share", "conductivity_criterion", "decide", "is_quiet", "movement", "shift"]
 

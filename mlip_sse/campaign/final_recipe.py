@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.campaign.learning import recipe_of
-from mlip_sse.campaign.specs import CampaignSpec, LearningSpec
+from mlip_sse.campaign.learning_specs import LearningSpec
+from mlip_sse.campaign.specs import CampaignSpec
 from mlip_sse.errors import CatalogueError, InputError, RunError
 
 if TYPE_CHECKING:

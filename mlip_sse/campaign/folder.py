@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from mlip_sse.campaign.specs import LearningSpec
+from mlip_sse.campaign.learning_specs import LearningSpec
 from mlip_sse.dataset import Dataset
 from mlip_sse.dataset.whole_files import write_json_whole, written_whole
 from mlip_sse.errors import FormatError, InputError
@@ -160,12 +160,16 @@ class CampaignFolder:
 
 
 def spec_digest(spec: LearningSpec) -> str:
-    """Return the sha256 of all that decides a campaign: its settings, and the content of its structure file."""
+    """Return the sha256 of all that decides a campaign: its settings, and the content of its structure files."""
     plain = spec.identity()
-    if spec.structure.file is not None:
-        if not Path(spec.structure.file).is_file():
-            raise InputError(f"structure.file: found no file {spec.structure.file!r}, expected a structure")
-        plain["structure"]["file"] = sha256_of_file(spec.structure.file)
+    for key, file in spec.files.items():
+        if not Path(file).is_file():
+            raise InputError(f"{key}: found no file {file!r}, expected a structure")
+        *sections, name = key.split(".")
+        section = plain
+        for each in sections:
+            section = section[each]
+        section[name] = sha256_of_file(file)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from mlip_sse.campaign.decision import alarm_share
 from mlip_sse.campaign.final_recipe import final_recipe, require_runnable
 from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.learning import FITTED_FOLDER, fit_inputs, fit_work, recipe_of
+from mlip_sse.campaign.learning_specs import LearningSpec
 from mlip_sse.campaign.picking import Picker, Visit
 from mlip_sse.campaign.questions import question_of
 from mlip_sse.campaign.seeds import (
@@ -18,7 +19,6 @@ from mlip_sse.campaign.seeds import (
     relaxation_work,
     seed_frames,
 )
-from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.dataset import Dataset, LabelledFrame
 from mlip_sse.engine import Engine, Progress, Work
 from mlip_sse.errors import InputError, RunError

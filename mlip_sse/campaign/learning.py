@@ -15,7 +15,7 @@ from mlip_sse.engine import Work
 from mlip_sse.errors import InputError
 
 if TYPE_CHECKING:
-    from mlip_sse.campaign.specs import LearningSpec
+    from mlip_sse.campaign.learning_specs import LearningSpec
     from mlip_sse.dataset import LabelledFrame
     from mlip_sse.potentials.calibration import ForceBounds
     from mlip_sse.potentials.contract import FittedPotential

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlip_sse.campaign.learning_specs import LearningSpec
 from mlip_sse.campaign.seeds import number_from, seed_frames
 from mlip_sse.campaign.selection import Pool, frame_scores, held_out_frames, last_looks, select_frames
-from mlip_sse.campaign.specs import LearningSpec
 from mlip_sse.md_protocols.exploration import Looks
 
 if TYPE_CHECKING:

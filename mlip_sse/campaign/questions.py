@@ -11,7 +11,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlip_sse.campaign.specs import LearningSpec
+from mlip_sse.campaign.learning_specs import LearningSpec
 from mlip_sse.engine import Progress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlip_sse.campaign.specs import LearningSpec
+from mlip_sse.campaign.learning_specs import CrystalLearningSpec, LearningSpec
 from mlip_sse.engine import Work
 from mlip_sse.errors import InputError
 from mlip_sse.potentials.training_data.drawing import contact_frames
@@ -52,7 +52,7 @@ def number_from(*parts: Any) -> int:
     return int.from_bytes(digest[:8], "big") % (2**31 - 2) + 1
 
 
-def starts_of(spec: LearningSpec) -> "list[Atoms]":
+def starts_of(spec: CrystalLearningSpec) -> "list[Atoms]":
     """Return the arrangements of the structure, lowest Ewald energies first, in cells as wide as asked for.
 
     Raises

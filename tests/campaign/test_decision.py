@@ -5,7 +5,7 @@ import math
 import pytest
 
 from mlip_sse.campaign.decision import alarm_share, conductivity_criterion, decide, is_quiet, movement, shift
-from mlip_sse.campaign.specs import DecisionSpec
+from mlip_sse.campaign.learning_specs import DecisionSpec
 
 WANTED = DecisionSpec()
 
