@@ -11,11 +11,9 @@ if TYPE_CHECKING:
         FormationEnergy,
         explicit_reaction_energy,
         formation_energy,
-        interface_atoms,
-        interface_planes,
-        near_interface,
         work_of_adhesion,
     )
+    from mlip_sse.analysis.interphase.planes import interface_atoms, interface_planes, near_interface
 
 __all__ = [
     "FormationEnergy",
@@ -31,9 +29,9 @@ _HOME = {
     "FormationEnergy": "energies",
     "explicit_reaction_energy": "energies",
     "formation_energy": "energies",
-    "interface_atoms": "energies",
-    "interface_planes": "energies",
-    "near_interface": "energies",
+    "interface_atoms": "planes",
+    "interface_planes": "planes",
+    "near_interface": "planes",
     "work_of_adhesion": "energies",
 }
 

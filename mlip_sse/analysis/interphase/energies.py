@@ -1,4 +1,4 @@
-"""Energies of explicit interfaces: adhesion, formation, reaction; and which atoms are at an interface.
+"""Energies of explicit interfaces: adhesion, formation, reaction.
 
 All of them compare total energies in eV of cells that hold the same atoms, calculated with one potential and one set of
 corrections. An energy is a number, a pair (value, standard error), or an `Interval`, whose half-width is then read as
@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from mlip_sse.analysis.interphase.planes import interface_atoms
 from mlip_sse.analysis.results import Interval
 from mlip_sse.errors import InputError
 
@@ -30,8 +29,6 @@ __all__ = [
     "explicit_reaction_energy",
     "formation_energy",
     "interface_atoms",
-    "interface_planes",
-    "near_interface",
     "work_of_adhesion",
 ]
 
@@ -40,9 +37,6 @@ Energy = float | tuple[float, float] | Interval
 
 EV_PER_A2_TO_J_PER_M2: Final = 16.02176634
 NO_INTERVAL: Final = "no interval: the energies carry none"
-
-_VACUUM_A: Final = 6.0
-"""A wider gap between the two sides is vacuum, no interface."""
 
 
 @dataclass(frozen=True)
@@ -190,101 +184,6 @@ def explicit_reaction_energy(
     scale = 1.0 / n_interface_atoms
     terms = {"interface": (scale, interface), "slab_a": (-scale, slab_a), "slab_b": (-scale, slab_b)}
     return _combined(terms, confidence)
-
-
-def interface_planes(
-    positions: NDArray[np.floating], cell: NDArray[np.floating], side: ArrayLike, largest_gap: float = _VACUUM_A
-) -> NDArray[np.float64]:
-    """Return where along c the two sides of a cell meet.
-
-    The cell is cut into two parts at the two planes that leave the fewest atoms on the wrong side, so that atoms that
-    have crossed do not matter; each plane lies midway between the atoms next to it. A cut through a gap wider than
-    ``largest_gap`` is vacuum and left out.
-
-    Parameters
-    ----------
-    positions : (n_atoms, 3) Å, wrapped or not
-    cell : (3, 3) Å, rows are the cell vectors; the sides follow each other along c
-    side : (n_atoms,) 0 or 1
-    largest_gap
-        Å.
-
-    Returns
-    -------
-    (n_interfaces,) fractional coordinates from 0 to 1: the lower end of side 1 first, then its upper one
-
-    Raises
-    ------
-    InputError
-        When shapes do not fit, or one of the sides has no atom.
-    """
-    points, box, label = _checked(positions, cell, side)
-    fractions = (points @ np.linalg.inv(box))[:, 2] % 1.0
-    order = np.argsort(fractions, kind="stable")
-    sorted_fractions = fractions[order]
-    first, last = _best_arc(np.where(label[order] == 1, 1, -1))
-    height = _height(box)
-    planes = []
-    n = len(points)
-    for below, above in (((first - 1) % n, first), (last, (last + 1) % n)):
-        gap = (sorted_fractions[above] - sorted_fractions[below]) % 1.0
-        if gap * height <= largest_gap:
-            planes.append((sorted_fractions[below] + 0.5 * gap) % 1.0)
-    return np.array(planes)
-
-
-def near_interface(
-    positions: NDArray[np.floating], cell: NDArray[np.floating], side: ArrayLike, depth: float
-) -> NDArray[np.bool_]:
-    """Return which atoms are within a depth in Å of an interface, on either side of it; see `interface_planes`."""
-    if not 0 < depth < math.inf:
-        raise InputError(f"found a depth of {depth!r} Å, expected a positive one")
-    planes = interface_planes(positions, cell, side)
-    points, box, _ = _checked(positions, cell, side)
-    apart = (points @ np.linalg.inv(box))[:, 2, None] - planes
-    return np.asarray((np.abs(apart - np.rint(apart)) * _height(box) <= depth).any(axis=1))
-
-
-def interface_atoms(positions: NDArray[np.floating], cell: NDArray[np.floating], side: ArrayLike, depth: float) -> int:
-    """Return how many atoms are within a depth in Å of an interface, each counted once; see `near_interface`."""
-    return int(near_interface(positions, cell, side, depth).sum())
-
-
-def _best_arc(signs: NDArray[np.int64]) -> tuple[int, int]:
-    """Return first and last place of the circular run with the largest sum (Kadane, on the circle)."""
-    best, where = _best_run(signs)
-    worst, gap = _best_run(-signs)
-    if int(signs.sum()) + worst <= best:  # the run does not cross the border
-        return where
-    return (gap[1] + 1) % len(signs), (gap[0] - 1) % len(signs)
-
-
-def _best_run(signs: NDArray[np.int64]) -> tuple[int, tuple[int, int]]:
-    sums = np.concatenate([[0], np.cumsum(signs)])
-    lowest = np.minimum.accumulate(sums[:-1])
-    last = int(np.argmax(sums[1:] - lowest))
-    # of equally good beginnings the latest: the shortest run
-    first = int(np.flatnonzero(sums[: last + 1] == lowest[last])[-1])
-    return int(sums[last + 1] - lowest[last]), (first, last)
-
-
-def _checked(
-    positions: NDArray[np.floating], cell: NDArray[np.floating], side: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    points, box = np.asarray(positions, dtype=np.float64), np.asarray(cell, dtype=np.float64)
-    label = np.asarray(side)
-    if points.ndim != 2 or points.shape[1] != 3 or box.shape != (3, 3) or label.shape != points.shape[:1]:
-        raise InputError(
-            f"found positions {points.shape}, cell {box.shape} and side {label.shape}, expected (n, 3), (3, 3) and (n,)"
-        )
-    if not np.isin(label, (0, 1)).all() or label.min() == label.max():
-        found = ", ".join(str(value) for value in np.unique(label))
-        raise InputError(f"found sides {found}, expected 0 and 1, both of them")
-    return points, box, label.astype(np.int64)
-
-
-def _height(box: NDArray[np.float64]) -> float:
-    return float(1.0 / np.linalg.norm(np.linalg.inv(box)[:, 2]))
 
 
 def _whole_area(area: float, n_interfaces: int) -> float:
