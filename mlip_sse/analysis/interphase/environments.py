@@ -186,10 +186,10 @@ class Environments:
         among_units = 2 * theirs > around
         for symbol in dict.fromkeys(symbols.tolist()):
             of = symbols == symbol
-            rule = next((rule for rule in self.rules if rule.centre == symbol), None)
-            if rule is not None:
+            own = next((rule for rule in self.rules if rule.centre == symbol), None)
+            if own is not None:
                 paired = pairs.bound(symbol, n)
-                states = self._centre_states(rule, ligand_counts[symbol], paired, in_contact)
+                states = self._centre_states(own, ligand_counts[symbol], paired, in_contact)
             elif symbol in self.mobile:
                 states = np.select([foreign, in_contact], [1, 0], 2)
             elif ligands[of].any():

@@ -1,0 +1,360 @@
+"""How fast an interphase grows, from conversions counted in time: parabolic and linear laws with honest intervals.
+
+A growth curve's points are sums of what happened before and so know of each other; a straight line through l² or l
+gives errors that are many times too small. What is (nearly) independent are its increments. At each interface i the
+number N_i of converted units, l_i = N_i/c with c units by length, is taken for a counting process with the rate
+
+    linear:  dN/dt = c k_l,        parabolic:  dN/dt = c² k_p / (N + ½),
+
+so that E[ΔN] = c k_l Δt and E[Δ(N²)] = 2 c² k_p Δt hold exactly between any two times, whatever happened before:
+l = l0 + k_l t and l² = l0² + 2 k_p t, with an l0 that is counted and not fitted. The rate is the generalised least
+squares mean of the increments over blocks of time and over both interfaces, with the variances c k_l Δt and
+4 (N + ½) c² k_p Δt of single conversions. Where increments scatter more (units that convert together, conversions that
+revert, another law) the variance is scaled by their dispersion, taken at two lengths of blocks, never below one.
+
+Both laws have one free number; the ratio of their quasi-likelihoods says how much more the counts speak for one of
+them. Without a conversion there is an upper limit (Garwood's exact one); with fewer than five there is no rate.
+
+References
+----------
+Quasi-likelihood: R. W. M. Wedderburn, Biometrika 61, 439 (1974), doi:10.1093/biomet/61.3.439. Parabolic and linear
+growth: B. E. Deal, A. S. Grove, J. Appl. Phys. 36, 3770 (1965), doi:10.1063/1.1713945.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import xlogy
+
+from mlip_sse.analysis.mechanism.counting import poisson_limits
+from mlip_sse.analysis.results import Estimate, Interval, Verdict
+from mlip_sse.errors import InputError
+
+__all__ = ["Growth", "Law", "Outcome", "fit_growth"]
+
+FEWEST_CONVERSIONS = 5
+_FEWEST_LOOKS = 5
+_MOST_BLOCKS = 12
+_DECIDED = 0.95
+_NEARLY_ALL = 0.8
+_MISFIT = 2.5
+
+
+class Outcome(StrEnum):
+    """What the counts say."""
+
+    NO_REACTION = "no reaction"
+    NO_GROWTH = "no further growth"
+    FEW = "too few conversions for a rate"
+    GROWTH = "growth"
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law of growth.
+
+    Parameters
+    ----------
+    rate
+        k_p in Å²/ps, or k_l in Å/ps; its value is None where the counts only bound it.
+    estimate
+        The same with its sampling distribution, for several temperatures; None where there is no rate.
+    dispersion
+        Variance of increments over that of independent single conversions, at least 1.
+    """
+
+    rate: Interval
+    estimate: Estimate | None
+    dispersion: float
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """Growth of an interphase.
+
+    Parameters
+    ----------
+    outcome
+        In a word.
+    parabolic, linear
+        Both laws.
+    law
+        The one that the counts prefer by 19 to 1 or more: ``parabolic`` or ``linear``; ``undecided`` otherwise; None
+        without a rate.
+    weight_parabolic
+        Evidence for the parabolic law from 0 to 1; None without a rate.
+    n_conversions
+        Net conversions within the fit, all interfaces together.
+    from_ps, to_ps
+        Part of the run that is fitted.
+    thickness
+        Å by interface at the end of it, with the interval that runs like this one would scatter in.
+    verdict
+        Quality and reasons.
+    """
+
+    outcome: Outcome
+    parabolic: Law
+    linear: Law
+    law: str | None
+    weight_parabolic: float | None
+    n_conversions: int
+    from_ps: float
+    to_ps: float
+    thickness: Interval
+    verdict: Verdict
+
+
+def fit_growth(
+    times_ps: NDArray[np.floating],
+    converted: NDArray[np.integer],
+    units_by_length: float,
+    n_units: NDArray[np.integer] | None = None,
+    start_ps: float = 0.0,
+    confidence: float = 0.95,
+) -> Growth:
+    """Fit both laws to the counts of converted units.
+
+    Parameters
+    ----------
+    times_ps : (n_looks,) evenly spaced
+    converted : (n_interfaces, n_looks) units converted at each interface so far
+    units_by_length
+        c: units of the intact electrolyte in one Å of thickness at one interface, its density times the area.
+    n_units : (n_interfaces,) units that could convert; the fit ends where four fifths of them have
+    start_ps
+        Begin of the fit, to leave a first transient out; its thickness is l0.
+    confidence
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        When shapes do not fit, c is not positive, or fewer than five looks are left.
+    """
+    times, counts = np.asarray(times_ps, dtype=np.float64), np.atleast_2d(np.asarray(converted))
+    if times.ndim != 1 or counts.shape[1:] != times.shape or not len(counts):
+        raise InputError(f"found times {times.shape} and counts {counts.shape}, expected (n,) and (n_interfaces, n)")
+    if not 0 < units_by_length < math.inf:
+        raise InputError(f"found {units_by_length!r} units by Å of thickness, expected a positive number")
+    begin, end, verdict = _fitted_part(times, counts, n_units, start_ps)
+    t, n = times[begin:end], counts[:, begin:end].astype(np.float64)
+    parabolic, linear = (_law(each, t, n, units_by_length, confidence) for each in (_Parabolic, _Linear))
+    net = int(n[:, -1].sum() - n[:, 0].sum())
+    thickness = _thickness(float(n[:, -1].sum()), max(parabolic.dispersion, linear.dispersion), len(n), confidence)
+    outcome, law, weight = Outcome.GROWTH, None, None
+    if net < FEWEST_CONVERSIONS:
+        outcome = Outcome.FEW if net > 0 else Outcome.NO_GROWTH if n.any() else Outcome.NO_REACTION
+        if outcome is not Outcome.NO_REACTION:
+            verdict = verdict.weaken(
+                f"{net} net conversions, expected at least {FEWEST_CONVERSIONS} for a rate: growth is only bounded"
+            )
+    else:
+        weight, law = _compared(t, n, parabolic, linear, units_by_length)
+        verdict = _judged(verdict, law, parabolic, linear)
+    return Growth(
+        outcome,
+        parabolic,
+        linear,
+        law,
+        weight,
+        net,
+        float(t[0]),
+        float(t[-1]),
+        thickness.scaled(1.0 / units_by_length),
+        verdict,
+    )
+
+
+def _fitted_part(
+    times: NDArray[np.float64], counts: NDArray[np.integer], n_units: NDArray[np.integer] | None, start_ps: float
+) -> tuple[int, int, Verdict]:
+    begin, end, verdict = int(np.searchsorted(times, start_ps - 1e-9)), len(times), Verdict()
+    if n_units is not None:
+        used_up = np.flatnonzero((counts >= _NEARLY_ALL * np.asarray(n_units)[:, None]).any(axis=0))
+        if used_up.size:
+            end = max(begin, int(used_up[0]))
+            verdict = verdict.weaken(
+                f"after {times[used_up[0]]:.4g} ps more than {_NEARLY_ALL:.0%} of the units at an interface are "
+                "converted: the fit ends there, a thicker electrolyte would show more"
+            )
+    if end - begin < _FEWEST_LOOKS:
+        raise InputError(
+            f"found {max(end - begin, 0)} looks from {start_ps:g} ps on, expected at least {_FEWEST_LOOKS} for growth: "
+            "look more often, begin earlier, or run longer"
+        )
+    return begin, end, verdict
+
+
+class _Linear:
+    """E[ΔN] = κ Δt, variance κ Δt."""
+
+    @staticmethod
+    def power(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counts
+
+    @staticmethod
+    def variances(
+        begin: NDArray[np.float64], middle: NDArray[np.float64], width: NDArray[np.float64], rate: float
+    ) -> NDArray[np.float64]:
+        return np.broadcast_to(rate * width, (len(begin), len(width)))
+
+    @staticmethod
+    def steps(before: NDArray[np.float64], width: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+        return np.broadcast_to(rate * width, before.shape)
+
+    factor = 1.0
+    of_length = 1
+
+
+class _Parabolic:
+    """E[Δ(N²)] = 2 κ Δt, variance 4 (N + ½) κ Δt, with N of the law itself so that weights are free of noise."""
+
+    @staticmethod
+    def power(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counts**2
+
+    @staticmethod
+    def variances(
+        begin: NDArray[np.float64], middle: NDArray[np.float64], width: NDArray[np.float64], rate: float
+    ) -> NDArray[np.float64]:
+        thickness: NDArray[np.float64] = np.sqrt(begin[:, None] ** 2 + 2.0 * rate * middle)
+        return 4.0 * (thickness + 0.5) * rate * width
+
+    @staticmethod
+    def steps(before: NDArray[np.float64], width: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+        steps: NDArray[np.float64] = np.sqrt((before + 0.5) ** 2 + 2.0 * rate * width) - (before + 0.5)
+        return steps
+
+    factor = 2.0
+    of_length = 2
+
+
+_Kind = type[_Linear] | type[_Parabolic]
+
+
+def _law(
+    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], units_by_length: float, confidence: float
+) -> Law:
+    unit = units_by_length**-kind.of_length
+    net = float(counts[:, -1].sum() - counts[:, 0].sum())
+    if net < FEWEST_CONVERSIONS:
+        low, high = poisson_limits(max(net, 0.0), confidence)
+        least, most = (_rate_of(kind, times, counts, events) * unit for events in (low, high))
+        words = "no conversion: upper limit" if net <= 0 else f"{net:.0f} conversions: limits"
+        return Law(Interval(None, least, most, confidence, f"{words}, exact Poisson"), None, 1.0)
+    rate, information = _generalised_mean(kind, times, counts, _MOST_BLOCKS)
+    dispersion, dof = 1.0, math.inf
+    for n_blocks in (_MOST_BLOCKS, _MOST_BLOCKS // 2):
+        found, n_increments = _dispersion(kind, times, counts, n_blocks, rate)
+        if found > dispersion:
+            dispersion, dof = found, n_increments - 1.0
+    if not rate > 0:
+        return Law(Interval(None, 0.0, math.inf, confidence, "increments without a mean"), None, dispersion)
+    method = "generalised least squares of increments" + (
+        f", errors widened by their dispersion {dispersion:.3g}" if dispersion > 1 else ", counting statistics"
+    )
+    estimate = Estimate(rate * unit, dispersion / (information * rate**2), dof, method)
+    return Law(estimate.interval(confidence), estimate, dispersion)
+
+
+def _blocks(
+    times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return middles since the start and widths of the blocks, and the counts at their borders."""
+    borders = np.unique(np.linspace(0, len(times) - 1, min(n_blocks, len(times) - 1) + 1).round().astype(int))
+    t = times[borders] - times[0]
+    return 0.5 * (t[1:] + t[:-1]), np.diff(t), counts[:, borders]
+
+
+def _generalised_mean(
+    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int
+) -> tuple[float, float]:
+    """Return κ and its information, 1/variance for single conversions; the weights are those of the law with that κ."""
+    middle, width, at = _blocks(times, counts, n_blocks)
+    increments = np.diff(kind.power(at), axis=1)
+    rate = float(increments.sum() / (kind.factor * width.sum() * len(at)))
+    information = 0.0
+    for _ in range(20):
+        if rate <= 0:
+            break
+        weights = 1.0 / kind.variances(at[:, 0], middle, width, rate)
+        information = float((weights * (kind.factor * width) ** 2).sum())
+        last, rate = rate, float((weights * kind.factor * width * increments).sum()) / information
+        if abs(rate - last) <= 1e-10 * abs(last):
+            break
+    return rate, information
+
+
+def _dispersion(
+    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int, rate: float
+) -> tuple[float, int]:
+    """Return the mean square of the increments' deviations over what single conversions give, and their number."""
+    middle, width, at = _blocks(times, counts, n_blocks)
+    increments = np.diff(kind.power(at), axis=1)
+    if rate <= 0 or increments.size < 2:
+        return 1.0, increments.size
+    squares = (increments - kind.factor * rate * width) ** 2 / kind.variances(at[:, 0], middle, width, rate)
+    return float(squares.sum()) / (increments.size - 1), increments.size
+
+
+def _rate_of(kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], events: float) -> float:
+    """Return the κ at which so many conversions are expected from the counts at the start on."""
+    if events <= 0:
+        return 0.0
+    start, width = counts[:, :1], times[-1:] - times[0]
+
+    def excess(log_rate: float) -> float:
+        return float(kind.steps(start, width, math.exp(log_rate)).sum()) - events
+
+    middle = math.log(events / float(width[0]))
+    low, high = middle - 20.0, middle + 20.0 + 2.0 * math.log1p(float(counts.max()))
+    return math.exp(float(brentq(excess, low, high, xtol=1e-10)))
+
+
+def _compared(
+    times: NDArray[np.float64], counts: NDArray[np.float64], parabolic: Law, linear: Law, units_by_length: float
+) -> tuple[float | None, str]:
+    """Return the share of the quasi-likelihood that is the parabolic law's, and the law that has nearly all of it."""
+    if parabolic.estimate is None or linear.estimate is None:
+        return None, "undecided"
+    _, width, at = _blocks(times, counts, _MOST_BLOCKS)
+    increments, before = np.diff(at, axis=1), at[:, :-1]
+
+    def log_likelihood(steps: Callable[..., NDArray[np.float64]], law: Law, of_length: int) -> float:
+        rate = law.estimate.value * units_by_length**of_length if law.estimate else 0.0
+        expected = steps(before, width, rate)
+        return float((xlogy(increments, expected) - expected).sum())
+
+    difference = log_likelihood(_Parabolic.steps, parabolic, 2) - log_likelihood(_Linear.steps, linear, 1)
+    weight = float(1.0 / (1.0 + np.exp(-np.clip(difference / min(parabolic.dispersion, linear.dispersion), -500, 500))))
+    return weight, "parabolic" if weight >= _DECIDED else "linear" if weight <= 1 - _DECIDED else "undecided"
+
+
+def _judged(verdict: Verdict, law: str, parabolic: Law, linear: Law) -> Verdict:
+    least = min(parabolic.dispersion, linear.dispersion)
+    if law == "undecided":
+        verdict = verdict.weaken("parabolic and linear growth are not told apart: both rates are given, watch longer")
+    if least > _MISFIT:
+        verdict = verdict.weaken(
+            f"increments scatter {least:.3g} times more than single conversions would around either law: units convert "
+            "together, or growth follows neither"
+        )
+    for name, each in (("parabolic", parabolic), ("linear", linear)):
+        if each.estimate is None:
+            verdict = verdict.weaken(f"no {name} rate: the increments have no positive mean")
+    return verdict
+
+
+def _thickness(n_converted: float, dispersion: float, n_interfaces: int, confidence: float) -> Interval:
+    """Return the conversions of one interface, with Garwood's limits for the number of independent ones."""
+    low, high = (limit * dispersion for limit in poisson_limits(n_converted / dispersion, confidence))
+    if n_converted == 0:
+        return Interval(None, 0.0, high / n_interfaces, confidence, "nothing converted: upper limit, exact Poisson")
+    words = "counted, exact Poisson" if dispersion == 1 else f"counted, {n_converted / dispersion:.3g} independent ones"
+    return Interval(n_converted / n_interfaces, low / n_interfaces, high / n_interfaces, confidence, words)
