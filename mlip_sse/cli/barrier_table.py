@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlip_sse.md_protocols.neb_run import NebVacancyResult
+    from mlip_sse.md_protocols.barrier_tasks import NebResult
 
 __all__ = ["barrier_table"]
 
 
-def barrier_table(result: "NebVacancyResult") -> str:
+def barrier_table(result: "NebResult") -> str:
     """Return a line for each hop, what speaks against it, and where its images lie."""
     barriers = f"{'forward (eV)':^24} {'back (eV)':^24} {'ΔE (eV)':>8} {'committee':>9}"
     head = f"{'sites':>9} {'Å':>6} {'hops':>5} {barriers}  verdict"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.hop_barrier import HopBarrier
     from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
     from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
-    from mlip_sse.md_protocols.neb_run import NebVacancyResult, run_neb_vacancy
-    from mlip_sse.md_protocols.neb_specs import NebSettings, NebVacancySpec
+    from mlip_sse.md_protocols.neb_run import NebResult, run_neb_images, run_neb_vacancy
+    from mlip_sse.md_protocols.neb_specs import NebImagesSpec, NebSettings, NebVacancySpec
     from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
     from mlip_sse.md_protocols.quasi_harmonic import QuasiHarmonicScan, quasi_harmonic_scan
     from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
@@ -38,8 +38,9 @@ __all__ = [
     "HopBarrier",
     "MeltQuenchResult",
     "MeltQuenchSpec",
+    "NebImagesSpec",
+    "NebResult",
     "NebSettings",
-    "NebVacancyResult",
     "NebVacancySpec",
     "ProtocolSpec",
     "QuasiHarmonicScan",
@@ -59,6 +60,7 @@ __all__ = [
     "run",
     "run_bulk_diffusion",
     "run_melt_quench",
+    "run_neb_images",
     "run_neb_vacancy",
     "run_static",
     "run_thermal_expansion",
@@ -74,8 +76,9 @@ _HOME = {
     "HopBarrier": "hop_barrier",
     "MeltQuenchResult": "melt_run",
     "MeltQuenchSpec": "melt_specs",
+    "NebImagesSpec": "neb_specs",
+    "NebResult": "neb_run",
     "NebSettings": "neb_specs",
-    "NebVacancyResult": "neb_run",
     "NebVacancySpec": "neb_specs",
     "ProtocolSpec": "specs",
     "QuasiHarmonicScan": "quasi_harmonic",
@@ -95,6 +98,7 @@ _HOME = {
     "run": "diffusion_run",
     "run_bulk_diffusion": "bulk_run",
     "run_melt_quench": "melt_run",
+    "run_neb_images": "neb_run",
     "run_neb_vacancy": "neb_run",
     "run_static": "static_run",
     "run_thermal_expansion": "expansion_run",

@@ -1,16 +1,15 @@
 """The barrier of one hop: the number, its interval, and what speaks against it."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
 
 from mlip_sse.analysis.results import Interval, Verdict
-from mlip_sse.md_protocols.neb_band import ConvergedBand, highest_point, path_coordinate
-from mlip_sse.structures import VacancyHop
+from mlip_sse.md_protocols.neb_band import ConvergedBand, highest_point, path_coordinate, path_extrema
 
-__all__ = ["SAME_ENERGY", "HopBarrier", "judged"]
+__all__ = ["SAME_ENERGY", "Hop", "HopBarrier", "judged"]
 
 SAME_ENERGY = 0.005
 """eV; what symmetry makes equal may differ by so much."""
@@ -19,6 +18,25 @@ _STIFFNESS = 1.0
 _SOFTEST = 0.05
 """eV/Å²; a curvature below is one that could not be told from none."""
 _MOVES = 1.0
+
+
+class Hop(Protocol):
+    """What a barrier must know of its hop, whatever hops."""
+
+    @property
+    def distance(self) -> float:
+        """Length in Å."""
+
+    @property
+    def is_reversible(self) -> bool:
+        """Whether symmetry maps it on its own way back."""
+
+    @property
+    def are_sites_equivalent(self) -> bool:
+        """Whether symmetry makes the energies of both ends equal."""
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a table says of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +62,12 @@ class HopBarrier:
         Atoms that end more than 1 Å from where they started.
     template
         Cell and species of the images.
+    attempt_frequency
+        There and back with intervals, as `attempt_frequency.AttemptFrequency.to_dict` gives them; None where it was
+        not asked for.
     """
 
-    hop: VacancyHop
+    hop: Hop
     verdict: Verdict
     barrier_forward: Interval | None = None
     barrier_backward: Interval | None = None
@@ -57,6 +78,7 @@ class HopBarrier:
     moving: tuple[int, ...] = ()
     n_pushes: int = 0
     template: Atoms | None = None
+    attempt_frequency: dict[str, Any] | None = None
 
     @property
     def images(self) -> list[Atoms]:
@@ -76,17 +98,10 @@ class HopBarrier:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; energies of the images are given from the start."""
-        hop, band = self.hop, self.band
+        band = self.band
         along = None if band is None else path_coordinate(band.positions)
         return {
-            "start": hop.start,
-            "end": hop.end,
-            "vector_a": hop.vector,
-            "distance_a": hop.distance,
-            "n_equivalent": hop.n_equivalent,
-            "is_reversible": hop.is_reversible,
-            "are_sites_equivalent": hop.are_sites_equivalent,
-            "clearance_a": hop.clearance,
+            **self.hop.figures(),
             "barrier_forward_ev": self.barrier_forward,
             "barrier_backward_ev": self.barrier_backward,
             "reaction_energy_ev": self.reaction_energy,
@@ -94,6 +109,8 @@ class HopBarrier:
             "path_length_a": None if along is None else along[-1],
             "energies_ev": None if band is None else band.energies - band.energies[0],
             "highest_image": None if band is None else band.top,
+            "extrema": None if band is None else path_extrema(band, SAME_ENERGY),
+            "attempt_frequency": self.attempt_frequency,
             "residual_ev_a": None if band is None else band.residual,
             "n_steps": None if band is None else band.n_steps,
             "curvatures_ev_a2": self.curvatures,
@@ -107,7 +124,7 @@ class HopBarrier:
 
 
 def judged(
-    hop: VacancyHop,
+    hop: Hop,
     verdict: Verdict,
     template: Atoms,
     ends: dict[str, Any],
@@ -181,9 +198,9 @@ def _doubts(band: ConvergedBand, found: dict[str, Any], verdict: Verdict) -> Ver
         verdict = verdict.weaken(
             f"the path rises {missed * 1000:.0f} meV above its highest image: too few images, or kinks in the energy"
         )
-    inner = energies[1:-1]
-    dips = np.flatnonzero((inner < energies[:-2] - SAME_ENERGY) & (inner < energies[2:] - SAME_ENERGY))
-    for image in dips:
-        depth = inner[image] - energies[0]
-        verdict = verdict.weaken(f"image {image + 1} lies in a minimum, {depth:+.3f} eV from the start: two hops")
+    for dip in (each for each in path_extrema(band, SAME_ENERGY) if each["kind"] == "minimum"):
+        verdict = verdict.weaken(
+            f"the path has a minimum {dip['energy_ev']:+.3f} eV from the start, {dip['path_a']:.2f} of "
+            f"{dip['length_a']:.2f} Å along it: two hops"
+        )
     return verdict

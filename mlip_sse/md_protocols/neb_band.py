@@ -13,6 +13,7 @@ from ase.geometry import find_mic
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError, RunError
+from mlip_sse.md_protocols.neb_mirror import ImageForces, Mirror, MirroredForces
 
 __all__ = [
     "BandSettings",
@@ -20,9 +21,11 @@ __all__ = [
     "band_curvatures",
     "converge_band",
     "curvature_along",
+    "energy_profile",
     "first_path",
     "highest_point",
     "path_coordinate",
+    "path_extrema",
     "tangent_at",
 ]
 
@@ -32,6 +35,8 @@ _DEEPEST = 2.0
 """eV; an image so far below both ends fell into a hole of the potential, no ion of a crystal gains so much."""
 _STEP = 0.02
 """Å, of the finite differences; far above what single precision makes of a force."""
+_SAME = 1e-3
+"""eV; a potential whose energies of an image and its mirror image differ by more does not know the symmetry."""
 
 
 class BandSettings(Protocol):
@@ -116,6 +121,7 @@ def converge_band(
     calculator: Any,
     settings: BandSettings,
     progress: Callable[[int, float], None] | None = None,
+    mirror: Mirror | None = None,
 ) -> ConvergedBand:
     """Bring a band to the minimum-energy path, its highest image to the saddle.
 
@@ -131,6 +137,9 @@ def converge_band(
         When it counts as converged.
     progress
         Called after each step with its number and the residual (eV/Å).
+    mirror
+        What maps the band on its way back: half of the images are computed then, and the others at the end. Where
+        they turn out not to be mirror images for this calculator, the whole band is converged.
 
     Raises
     ------
@@ -144,16 +153,20 @@ def converge_band(
     (2019), doi:10.1063/1.5064465
     """
     n_steps, residual = 0, np.inf
+    if mirror is not None:
+        positions = mirror.symmetrised(positions)
     for climb, fmax in ((False, max(settings.climb_below, settings.band_fmax)), (True, settings.band_fmax)):
         positions, residual, taken = _optimised(
-            template, positions, calculator, fmax, settings.band_steps - n_steps, climb, progress
+            template, positions, calculator, fmax, settings.band_steps - n_steps, climb, progress, mirror
         )
         n_steps += taken
         if residual > fmax:
             break
-    images = [_image(template, each, calculator) for each in positions]
+    images = [_image(template, each, ImageForces(calculator)) for each in positions]
     energies = np.array([float(image.get_potential_energy()) for image in images])
     forces = np.array([image.get_forces() for image in images])
+    if mirror is not None and np.abs(energies - energies[::-1]).max() > _SAME:
+        return converge_band(template, positions, calculator, settings, progress)
     return ConvergedBand(positions, energies, forces, residual, n_steps, residual <= settings.band_fmax)
 
 
@@ -165,6 +178,7 @@ def _optimised(
     max_steps: int,
     climb: bool,
     progress: Callable[[int, float], None] | None,
+    mirror: Mirror | None,
 ) -> tuple[NDArray[np.float64], float, int]:
     """Return positions, residual (eV/Å) and number of steps of one optimisation."""
     from ase.mep import NEB
@@ -177,7 +191,10 @@ def _optimised(
             self.last_forces = np.asarray(super().get_forces(), dtype=np.float64)
             return self.last_forces
 
-    images = [_image(template, each, calculator) for each in positions]
+    images = [_image(template, each, ImageForces(calculator)) for each in positions]
+    if mirror is not None:
+        for place in range(1, len(images) // 2):
+            images[-1 - place].calc = MirroredForces(images[place], mirror)
     neb = Band(images, k=_SPRING, climb=climb, method="improvedtangent", allow_shared_calculator=True)
     # ASE asks the ends for their energies in each step: with one calculator for all it would compute them anew.
     for end in (images[0], images[-1]):
@@ -194,7 +211,9 @@ def _optimised(
             progress(optimizer.nsteps, residual)
         if residual <= fmax:
             break
-    return np.array([image.positions for image in images]), residual, optimizer.nsteps
+    reached = np.array([image.positions for image in images])
+    # Roundings of hundreds of steps must not part the halves.
+    return reached if mirror is None else mirror.symmetrised(reached), residual, optimizer.nsteps
 
 
 def _freeze(image: Atoms) -> None:
@@ -223,15 +242,54 @@ def tangent_at(positions: NDArray[np.float64], index: int) -> NDArray[np.float64
     return np.asarray(tangent / np.linalg.norm(tangent))
 
 
-def highest_point(band: ConvergedBand) -> float:
-    """Return the highest energy (eV) of the cubic Hermite spline through energies and forces along the path."""
+def energy_profile(band: ConvergedBand, n_points: int = 50) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lengths (Å) and energies (eV) of the cubic Hermite spline through energies and forces along the path.
+
+    Every ``n_points``-th point is an image.
+    """
     from scipy.interpolate import CubicHermiteSpline
 
     along = path_coordinate(band.positions)
     tangents = np.array([tangent_at(band.positions, index) for index in range(len(along))])
     slopes = -(band.forces * tangents).sum(axis=(1, 2))
     spline = CubicHermiteSpline(along, band.energies, slopes)
-    return float(spline(np.linspace(0.0, along[-1], 50 * len(along))).max())
+    parts = np.arange(n_points * (len(along) - 1) + 1) / n_points
+    points = np.interp(parts, np.arange(len(along)), along)
+    return points, np.asarray(spline(points))
+
+
+def highest_point(band: ConvergedBand) -> float:
+    """Return the highest energy (eV) of the spline through the band."""
+    return float(energy_profile(band)[1].max())
+
+
+def path_extrema(band: ConvergedBand, least: float) -> list[dict[str, Any]]:
+    """Return all maxima and minima between the ends, in their order.
+
+    Parameters
+    ----------
+    band
+        Converged.
+    least
+        eV; a dip or a bump of the images that is smaller does not count.
+
+    Returns
+    -------
+    One for each: ``kind`` (maximum or minimum), ``image``, ``energy_ev`` from the start, ``path_a`` along the path and
+    ``length_a`` of the whole.
+    """
+    along, energies = path_coordinate(band.positions), band.energies
+    found: list[dict[str, Any]] = []
+    last, sign = 0, 1.0  # climb until the energy falls by more than `least`, fall until it rises by more, and so on
+    for image in range(1, len(energies)):
+        if sign * (energies[image] - energies[last]) > 0:
+            last = image
+        elif sign * (energies[last] - energies[image]) > least:
+            if last > 0:
+                kind = "maximum" if sign > 0 else "minimum"
+                found.append({"kind": kind, "image": last, "energy_ev": float(energies[last] - energies[0])})
+            last, sign = image, -sign
+    return [{**each, "path_a": float(along[each["image"]]), "length_a": float(along[-1])} for each in found]
 
 
 def curvature_along(

@@ -1,4 +1,4 @@
-"""The tasks of vacancy barriers, done by the engine's md lane: the relaxed crystal, or one hop in stages.
+"""The tasks of barriers, done by the engine's md lane: a relaxed crystal, or one hop in stages.
 
 A stage leaves its arrays in the task's folder and is never done twice. It starts from what lies there and from a new
 calculator, so that a run that was killed gives what an undisturbed one gives, bit by bit.
@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from mlip_sse.analysis.results import Interval, to_plain
 from mlip_sse.errors import InputError
+from mlip_sse.md_protocols.force_source import ForceSource
 from mlip_sse.md_protocols.hop_barrier import HopBarrier
-from mlip_sse.md_protocols.neb_specs import NebSettings
+from mlip_sse.md_protocols.neb_images import compute_pair
+from mlip_sse.md_protocols.neb_pair import Stage
+from mlip_sse.md_protocols.neb_specs import BandSpec, NebSettings, PairSettings
 from mlip_sse.md_protocols.neb_vacancy import compute_hop
+from mlip_sse.md_protocols.plain_atoms import atoms_from_plain, atoms_to_plain
 from mlip_sse.md_protocols.relaxation import relax_atoms
-from mlip_sse.potentials import Potential, load_potential
+from mlip_sse.potentials import Potential
 from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
-from mlip_sse.potentials.whole_folder import folder_digest
 from mlip_sse.structures import VacancyHop
 
 __all__ = ["BAND_FILE", "atoms_from_plain", "atoms_to_plain", "start"]
@@ -34,36 +37,27 @@ _CONFIDENCE = 0.95
 
 
 def start(settings: Mapping[str, Any]) -> Callable[[dict[str, Any], Path], dict[str, Any]]:
-    """Return the function that does one task; ``settings`` say in which folder the potential lies."""
-    place = str(settings["potential"])
-    digest, model = folder_digest(place), load_potential(place)
+    """Return the function that does one task; ``settings`` are those of a `ForceSource`."""
+    source = ForceSource(settings)
 
     def run(inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
-        if inputs["potential"] != digest:
-            raise InputError(f"{place} is not the potential this task was made for: make the tasks anew")
-        wanted = NebSettings.model_validate(inputs["settings"])
-        atoms = atoms_from_plain(inputs["crystal"])
-        return _crystal(model, atoms, wanted) if inputs["kind"] == "crystal" else _hop(model, inputs, wanted, folder)
+        if inputs["potential"] != source.digest:
+            raise InputError(f"{source.name} is not the potential this task was made for: make the tasks anew")
+        if inputs["kind"] == "crystal":
+            wanted = _SETTINGS[inputs["of"]].model_validate(inputs["settings"])
+            return _crystal(source, atoms_from_plain(inputs["crystal"]), wanted)
+        found = _HOPS[inputs["kind"]](source, inputs, _kept_in(folder))
+        plain: dict[str, Any] = to_plain(found.to_dict())
+        committee = None if source.potential is None else to_plain(_committee(source.potential, found))
+        return {**plain, "committee": committee, "band": _write_band(found, folder)}
 
     return run
 
 
-def atoms_to_plain(atoms: Atoms) -> dict[str, Any]:
-    """Return species, cell and positions as plain data, every digit kept."""
-    return {
-        "symbols": atoms.get_chemical_symbols(),
-        "cell": atoms.cell.array.tolist(),
-        "positions": atoms.positions.tolist(),
-    }
-
-
-def atoms_from_plain(plain: Mapping[str, Any]) -> Atoms:
-    """Return the periodic structure that `atoms_to_plain` was given."""
-    return Atoms(plain["symbols"], positions=plain["positions"], cell=plain["cell"], pbc=True)
-
-
-def _crystal(model: Potential, atoms: Atoms, settings: NebSettings) -> dict[str, Any]:
-    found = relax_atoms(atoms, model.calculator(), cell=settings.cell, fmax=settings.fmax, max_steps=settings.max_steps)
+def _crystal(source: ForceSource, atoms: Atoms, settings: BandSpec) -> dict[str, Any]:
+    found = relax_atoms(
+        atoms, source.calculator(), cell=settings.cell, fmax=settings.fmax, max_steps=settings.max_steps
+    )
     return {
         **atoms_to_plain(found.atoms),
         "energy_ev_atom": found.energy / len(atoms),
@@ -72,19 +66,17 @@ def _crystal(model: Potential, atoms: Atoms, settings: NebSettings) -> dict[str,
     }
 
 
-def _hop(model: Potential, inputs: dict[str, Any], settings: NebSettings, folder: Path) -> dict[str, Any]:
+def _vacancy_hop(source: ForceSource, inputs: dict[str, Any], stage: Stage) -> HopBarrier:
     hop = VacancyHop(**{**inputs["hop"], "vector": tuple(inputs["hop"]["vector"])})
-    crystal = atoms_from_plain(inputs["crystal"])
-    found = compute_hop(crystal, hop, model.calculator, settings, _say, _kept_in(folder))
-    plain: dict[str, Any] = to_plain(found.to_dict())
-    return {**plain, "committee": to_plain(_committee(model, found)), "band": _write_band(found, folder)}
+    settings = NebSettings.model_validate(inputs["settings"])
+    return compute_hop(atoms_from_plain(inputs["crystal"]), hop, source.calculator, settings, _say, stage)
 
 
 def _say(line: str) -> None:
     print(line, flush=True)  # the engine puts it into the task's log
 
 
-def _kept_in(folder: Path) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
+def _kept_in(folder: Path) -> Stage:
     """Return how a stage is kept: words in the head, arrays as they are."""
 
     def stage(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -157,3 +149,14 @@ def _write_band(found: HopBarrier, folder: Path) -> dict[str, Any] | None:
     part.write_text(text.getvalue(), encoding="utf-8")
     os.replace(part, folder / BAND_FILE)
     return {"file": BAND_FILE, "sha256": hashlib.sha256(text.getvalue().encode()).hexdigest()}
+
+
+def _pair(source: ForceSource, inputs: dict[str, Any], stage: Stage) -> HopBarrier:
+    return compute_pair(inputs, source.calculator, PairSettings.model_validate(inputs["settings"]), _say, stage)
+
+
+_SETTINGS: Mapping[str, type[BandSpec]] = {"hop": NebSettings}
+_HOPS: Mapping[str, Callable[[ForceSource, dict[str, Any], Stage], HopBarrier]] = {
+    "hop": _vacancy_hop,
+    "images": _pair,
+}

@@ -14,7 +14,7 @@ from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.neb_specs import NebVacancySpec
-from mlip_sse.md_protocols.protocol_spec import ProtocolSpec, StructureSpec
+from mlip_sse.md_protocols.protocol_spec import AnyProtocolSpec, ProtocolSpec, StructureSpec
 from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
 from mlip_sse.specs import Spec, load_spec
@@ -158,7 +158,7 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
 """The spec of each kind of protocol."""
 
 
-def load_protocol(name_or_path: str | Path) -> ProtocolSpec:
+def load_protocol(name_or_path: str | Path) -> AnyProtocolSpec:
     """Load a protocol from the catalogue or from a file; a structure file is looked for beside it.
 
     Raises
@@ -170,7 +170,7 @@ def load_protocol(name_or_path: str | Path) -> ProtocolSpec:
     """
     path = resolve("md_protocols", name_or_path)
     spec = load_spec(path, "md_protocol")
-    if not isinstance(spec, ProtocolSpec):
+    if not isinstance(spec, AnyProtocolSpec):
         raise SpecError(f"{path}: found a {type(spec).__name__}, expected a protocol")
     return spec.beside(path.parent)
 

@@ -5,6 +5,7 @@ are one hop, and a hop and its way back are one hop.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,7 +18,6 @@ from mlip_sse.structures.symmetry import site_orbits, symmetry_operations
 
 __all__ = ["VacancyHop", "vacancy_hops"]
 
-_REACH = 1.5
 _N_POINTS = 33
 _SAME_LENGTH = 1e-3
 
@@ -55,12 +55,26 @@ class VacancyHop:
         """Length in Å."""
         return float(np.linalg.norm(self.vector))
 
+    def figures(self) -> dict[str, Any]:
+        """Return what a table says of it."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "vector_a": self.vector,
+            "distance_a": self.distance,
+            "n_equivalent": self.n_equivalent,
+            "is_reversible": self.is_reversible,
+            "are_sites_equivalent": self.are_sites_equivalent,
+            "clearance_a": self.clearance,
+        }
+
 
 def vacancy_hops(
     atoms: Atoms,
     mobile: str,
     max_distance: float | None = None,
     *,
+    reach: float = 1.5,
     min_clearance: float = 0.5,
     tolerance: float = 1e-2,
 ) -> tuple[VacancyHop, ...]:
@@ -73,7 +87,9 @@ def vacancy_hops(
     mobile
         The element that hops.
     max_distance
-        Longest hop in Å; 1.5 times the shortest where it is not given.
+        Longest hop in Å.
+    reach
+        Longest hop as a multiple of the shortest, where ``max_distance`` is not given.
     min_clearance
         Hops whose straight line passes a nucleus more closely (Å) are left out: that ion would have to go first.
     tolerance
@@ -89,7 +105,7 @@ def vacancy_hops(
         raise InputError(f"found no {mobile} in {atoms.get_chemical_formula()}, expected the element that hops")
     if not all(atoms.pbc):
         raise InputError(f"pbc is {tuple(map(bool, atoms.pbc))}, expected three periodic directions: set atoms.pbc")
-    edges, vectors = _edges(atoms, sites, max_distance)
+    edges, vectors = _edges(atoms, sites, max_distance, reach)
     orbits, reversed_ = _orbits(atoms, edges, tolerance)
     is_reversible = orbits == orbits[reversed_]
     whole = np.minimum(orbits, orbits[reversed_])  # a hop with its way back
@@ -108,7 +124,7 @@ def vacancy_hops(
 
 
 def _edges(
-    atoms: Atoms, sites: NDArray[np.int64], max_distance: float | None
+    atoms: Atoms, sites: NDArray[np.int64], max_distance: float | None, ratio: float = 1.5
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return all hops as (start, end, three cell indices), and their vectors in Å, shortest first."""
     ions = atoms[sites]
@@ -117,7 +133,7 @@ def _edges(
         nearest, size = np.empty(0), 4.0
         while not len(nearest):
             nearest, size = neighbor_list("d", ions, size), 2 * size
-        reach = _REACH * float(nearest.min())
+        reach = ratio * float(nearest.min())
     i, j, shifts, vectors = neighbor_list("ijSD", ions, reach + _SAME_LENGTH)
     if not len(i):
         raise InputError(f"found no hop up to {reach:g} Å, expected one: raise max_distance")

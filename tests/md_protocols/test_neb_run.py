@@ -10,7 +10,7 @@ from ase.io import read, write
 
 from mlip_sse.engine import Engine
 from mlip_sse.errors import CatalogueError, FormatError, InputError, RunError, SpecError
-from mlip_sse.md_protocols import NebVacancySpec, load_protocol, neb_tasks, neb_vacancy, run_neb_vacancy
+from mlip_sse.md_protocols import NebVacancySpec, load_protocol, neb_pair, neb_tasks, run_neb_vacancy
 from mlip_sse.md_protocols.hop_barrier import HopBarrier
 from mlip_sse.md_protocols.neb_band import ConvergedBand
 from mlip_sse.potentials import load_potential
@@ -78,13 +78,13 @@ def test_a_stage_that_is_there_is_not_done_again_and_the_result_is_the_same(tmp_
     done = []
     for stage in ("_converged", "judged"):
         with monkeypatch.context() as patched:
-            patched.setattr(neb_vacancy, stage, die)
+            patched.setattr(neb_pair, stage, die)
             with pytest.raises(KeyboardInterrupt):
                 neb_tasks.start({"potential": str(place)})(inputs, killed)
         done.append(sorted(path.name for path in killed.iterdir()))
     assert done == [["ends.npz"], ["band_0.npz", "ends.npz"]]
     for stage in ("_relaxed_ends", "_converged"):
-        monkeypatch.setattr(neb_vacancy, stage, die)
+        monkeypatch.setattr(neb_pair, stage, die)
     assert neb_tasks.start({"potential": str(place)})(inputs, killed) == wanted
     for name in ("ends.npz", "band_0.npz", "band.extxyz"):
         assert (killed / name).read_bytes() == (calm / name).read_bytes(), name
@@ -136,7 +136,7 @@ def test_the_committee_is_that_of_its_members(tmp_path):
     band = ConvergedBand(positions, np.array(energies), np.zeros_like(positions), 0.0, 1, True)
     hop = VacancyHop(0, 1, (1.0, 0.0, 0.0), 1, True, True, 2.0)
     interval = neb_tasks.Interval(0.3, 0.29, 0.31, 0.95, "")
-    found = HopBarrier(hop, neb_vacancy.Verdict(), interval, interval, 0.1, band, template=atoms)
+    found = HopBarrier(hop, neb_pair.Verdict(), interval, interval, 0.1, band, template=atoms)
     committee = neb_tasks._committee(model, found)
     wanted = []
     for number in range(len(model.committee)):

@@ -8,7 +8,7 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
 from mlip_sse.errors import InputError, MissingExtraError, RunError
-from mlip_sse.md_protocols import NebSettings, neb_vacancy, neb_vacancy_hops
+from mlip_sse.md_protocols import NebSettings, neb_pair, neb_vacancy, neb_vacancy_hops
 from mlip_sse.md_protocols.neb_band import band_curvatures, first_path, path_coordinate
 from mlip_sse.potentials import load_potential
 from mlip_sse.structures import compact_supercell, vacancy_hops
@@ -159,7 +159,7 @@ def test_a_straight_way_over_a_hill_is_pushed_aside():
 
 
 def test_a_hill_that_was_not_left_is_weak(monkeypatch):
-    monkeypatch.setattr(neb_vacancy, "_MAX_PUSHES", 0)
+    monkeypatch.setattr(neb_pair, "_MAX_PUSHES", 0)
     crystal, hop, settings, calculator = landscape(h=0.6, a=1.4, b=0.4)
     found = neb_vacancy.compute_hop(crystal, hop, lambda: calculator, settings)
     assert found.verdict.quality == "weak"
