@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
 from mlip_sse.structures.interfaces.lattice_planes import Miller
+from mlip_sse.structures.separation import close_pairs
 
-__all__ = ["SIDE", "Interface", "join"]
+__all__ = ["SIDE", "Interface", "closest_contact", "join"]
 
 SIDE = "side"
 """The key of ``atoms.arrays`` that says where an atom comes from: 0 for a, 1 for b."""
@@ -83,6 +84,11 @@ class Interface:
         """Å from the lowest to the highest atom of a and of b."""
         return _extent(self.slab_a), _extent(self.slab_b)
 
+    @property
+    def closest_contact(self) -> float:
+        """Å between the two nearest atoms of different sides."""
+        return closest_contact(self.atoms)
+
     def with_gap(self, gap: float, shift: tuple[float, float] = (0.0, 0.0)) -> "Interface":
         """Return the interface as built, with another gap in Å, and b moved along the plane by fractions of the cell.
 
@@ -102,6 +108,7 @@ class Interface:
             "area_a2": self.area,
             "n_interfaces": self.n_interfaces,
             "gap_a": self.gap_a,
+            "closest_contact_a": self.closest_contact,
             "vacuum_a": self.vacuum_a,
             "thickness_a": dict(zip(names, self.thicknesses, strict=True)),
             "cell_a": self.atoms.cell.array.tolist(),
@@ -175,6 +182,17 @@ def join(
     joined.set_scaled_positions(fractions)
     joined.set_array(SIDE, np.repeat(np.array([0, 1], dtype=np.int8), [len(lower), len(upper)]))
     return joined
+
+
+def closest_contact(atoms: Atoms) -> float:
+    """Return Å between the two nearest atoms of different sides; ``atoms.arrays["side"]`` says which is which."""
+    side = np.asarray(atoms.arrays[SIDE])
+    for cutoff in (4.0, 8.0, 16.0, 32.0):
+        first, second, distances = close_pairs(atoms, cutoff)
+        across = distances[side[first] != side[second]]
+        if len(across):
+            return float(across.min())
+    return float("inf")
 
 
 def _extent(slab: Atoms) -> float:

@@ -248,7 +248,8 @@ def _nothing(slab_a: Slab, slab_b: Slab, settings: MatchSettings) -> str:
             return (
                 f"{name}: no match within {100 * settings.max_strain:g} % strain, {settings.max_area:g} Å², "
                 f"{settings.min_width:g} Å of width and {settings.max_atoms} atoms; the best has "
-                f"{100 * wide[0].max_strain:.1f} % at {wide[0].area:.0f} Å² ({wide[0].n_atoms} atoms): raise max_strain, max_area or max_atoms, or take other planes"
+                f"{100 * wide[0].max_strain:.1f} % at {wide[0].area:.0f} Å² ({wide[0].n_atoms} atoms): "
+                "raise max_strain, max_area or max_atoms, or take other planes"
             )
     return (
         f"{name}: no cells of like area within {settings.max_area:g} Å² and {settings.max_atoms} atoms, one face has "

@@ -80,6 +80,8 @@ class Slab:
         Periodic cell with vacuum: the third vector is along z, the other two in xy. Atoms from z = 0 upwards.
     bulk
         The crystal's primitive repeat in the same orientation, without vacuum.
+    rotation : (3, 3)
+        Turns a vector of the crystal, as a row, into this frame: ``vector @ rotation.T``.
     miller
         The plane, in the cell that the crystal came in.
     termination
@@ -98,6 +100,7 @@ class Slab:
 
     atoms: Atoms
     bulk: Atoms
+    rotation: NDArray[np.float64]
     miller: Miller
     termination: str
     n_repeats: int
@@ -134,6 +137,7 @@ class Slab:
             self,
             atoms=_upside_down(self.atoms),
             bulk=_upside_down(self.bulk),
+            rotation=np.diag([1.0, -1.0, -1.0]) @ self.rotation,
             termination=f"{highest} below, {lowest} above{moved}",
             polarization_e_a2=-self.polarization_e_a2,
         )
@@ -243,6 +247,7 @@ def _slab(
     return Slab(
         atoms=made,
         bulk=oriented.atoms.copy(),
+        rotation=oriented.rotation,
         miller=oriented.miller,
         termination=termination,
         n_repeats=n_repeats,
