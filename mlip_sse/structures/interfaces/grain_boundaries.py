@@ -7,8 +7,6 @@ gap, is taken so that the boundary is as dense as contacts between the grains al
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import gcd, isqrt
 from typing import Any
 
 import numpy as np
@@ -17,15 +15,19 @@ from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
 from mlip_sse.structures.interfaces.building import InterfaceSettings, join_match
+from mlip_sse.structures.interfaces.coincidence import (
+    LARGEST_SIGMA,
+    coincidence_match,
+    coincidence_rotations,
+    whole_indices,
+)
 from mlip_sse.structures.interfaces.contacts import contact_limits, densest_shift, narrowest_gap
 from mlip_sse.structures.interfaces.interface import Interface
-from mlip_sse.structures.interfaces.lattice_planes import Miller, check_crystal, orient, reduce_plane
+from mlip_sse.structures.interfaces.lattice_planes import Miller, check_crystal, orient
 from mlip_sse.structures.interfaces.matching import LatticeMatch
 from mlip_sse.structures.interfaces.slabs import Slab, SlabSettings, slabs
 
-__all__ = ["GrainBoundary", "GrainBoundarySettings", "coincidence_rotations", "grain_boundaries"]
-
-_LARGEST_SIGMA = 999
+__all__ = ["GrainBoundary", "GrainBoundarySettings", "grain_boundaries"]
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ class GrainBoundarySettings:
             indices = getattr(self, name)
             if len(indices) != 3 or not any(indices) or any(index != int(index) for index in indices):
                 raise InputError(f"grain boundary: {name} is {indices}, expected three whole numbers, not all zero")
-        if not 1 <= self.sigma <= _LARGEST_SIGMA or self.sigma % 2 == 0:
+        if not 1 <= self.sigma <= LARGEST_SIGMA or self.sigma % 2 == 0:
             raise InputError(
-                f"grain boundary: sigma is {self.sigma}, expected an odd number up to {_LARGEST_SIGMA}: cubic "
+                f"grain boundary: sigma is {self.sigma}, expected an odd number up to {LARGEST_SIGMA}: cubic "
                 "coincidence lattices have no even ones"
             )
         if not 0 < self.min_contact <= 1:
@@ -156,45 +158,6 @@ class GrainBoundary:
         )
 
 
-def coincidence_rotations(axis: Sequence[int], sigma: int) -> list[tuple[NDArray[np.int64], float]]:
-    """Return the rotations about an axis, up to half a turn, whose cubic coincidence lattice has this sigma.
-
-    With whole m, n without common factor, tan(θ/2) = (n/m) |u| and m² + n² |u|² = Σ times a power of two.
-
-    Returns
-    -------
-    list of (matrix, angle), smallest angle first
-        Σ R, (3, 3) whole numbers, ``R @ vector`` turns a vector; θ in radians.
-
-    Raises
-    ------
-    InputError
-        When no rotation about the axis gives this sigma.
-
-    References
-    ----------
-    S. Ranganathan, Acta Crystallogr. 21, 197 (1966), doi:10.1107/S0365110X66002615
-    """
-    u = np.array(_whole(axis), dtype=np.int64)
-    square = int(u @ u)
-    if sigma == 1:
-        return [(np.eye(3, dtype=np.int64), 0.0)]
-    generators = _generators(square, sigma)
-    if not generators:
-        offered = [other for other in range(3, 60, 2) if _generators(square, other)][:8]
-        raise InputError(
-            f"grain boundary: no rotation about [{' '.join(map(str, axis))}] has sigma {sigma}, expected one of "
-            f"{', '.join(map(str, offered))} or a larger one: change sigma or axis"
-        )
-    cross = np.array([[0, -u[2], u[1]], [u[2], 0, -u[0]], [-u[1], u[0], 0]])
-    found = []
-    for m, n in generators:
-        whole = (m * m - n * n * square) * np.eye(3, dtype=np.int64) + 2 * n * n * np.outer(u, u) + 2 * m * n * cross
-        angle = 2 * float(np.arctan2(n * np.sqrt(square), m))
-        found.append((np.asarray(whole * sigma // (m * m + n * n * square)), angle))
-    return sorted(found, key=lambda rotation: rotation[1])
-
-
 def grain_boundaries(crystal: Atoms, settings: GrainBoundarySettings | None = None) -> tuple[GrainBoundary, ...]:
     """Return the boundaries between all pairs of terminations, the densest first.
 
@@ -219,10 +182,10 @@ def grain_boundaries(crystal: Atoms, settings: GrainBoundarySettings | None = No
             f"grain boundary: found a cell of {', '.join(f'{value:.3f}' for value in (*lengths, *angles))}, expected "
             "the conventional cell of a cubic crystal: a = b = c and right angles"
         )
-    plane = _whole(settings.plane)
+    plane = whole_indices(settings.plane)
     whole, angle, plane_b = _chosen_rotation(settings, plane)
     lower, upper = _grain(crystal, plane, settings), _grain(crystal, plane_b, settings)
-    match = _coincidence(lower[0], upper[0], whole / settings.sigma, settings)
+    match = coincidence_match(lower[0], upper[0], whole / settings.sigma, settings.min_width, settings.max_atoms)
     limits = contact_limits(crystal, settings.min_contact)
     found = []
     for one in lower:
@@ -232,7 +195,7 @@ def grain_boundaries(crystal: Atoms, settings: GrainBoundarySettings | None = No
                 GrainBoundary(
                     interface=interface,
                     sigma=settings.sigma,
-                    axis=_whole(settings.axis),
+                    axis=whole_indices(settings.axis),
                     angle_deg=float(np.degrees(angle)),
                     plane=plane,
                     plane_b=plane_b,
@@ -249,7 +212,7 @@ def _chosen_rotation(settings: GrainBoundarySettings, plane: Miller) -> tuple[ND
     """Return the rotation that makes both planes alike, else the smallest, and the upper grain's plane."""
     ways = []
     for whole, angle in coincidence_rotations(settings.axis, settings.sigma):
-        plane_b = _whole((whole.T @ np.array(plane)).tolist())
+        plane_b = whole_indices((whole.T @ np.array(plane)).tolist())
         ways.append((not _are_alike(plane, plane_b), angle, whole, plane_b))
     _, angle, whole, plane_b = min(ways, key=lambda way: way[:2])
     return whole, angle, plane_b
@@ -268,52 +231,6 @@ def _grain(crystal: Atoms, plane: Miller, settings: GrainBoundarySettings) -> tu
         oxidation_states=settings.oxidation_states,
     )
     return slabs(crystal, plane, cutting)
-
-
-def _coincidence(
-    lower: Slab, upper: Slab, rotation: NDArray[np.float64], settings: GrainBoundarySettings
-) -> LatticeMatch:
-    """Return the smallest cell that both grains' planes share, repeated until it is wide enough."""
-    turn = (lower.rotation @ rotation @ upper.rotation.T)[:2, :2]
-    ratio = upper.plane @ turn.T @ np.linalg.inv(lower.plane)
-    denominator = next(
-        (d for d in range(1, 4 * _LARGEST_SIGMA) if np.abs(d * ratio - np.rint(d * ratio)).max() < 1e-6 * d), None
-    )
-    if denominator is None:
-        raise InputError("grain boundary: the planes share no lattice, expected a cubic crystal: look at its cell")
-    rows = np.array([*product(range(denominator), repeat=2), (denominator, 0), (0, denominator)])
-    shared = rows[np.all(rows @ np.rint(denominator * ratio).astype(np.int64) % denominator == 0, axis=1)]
-    vectors = shared[1:] @ upper.plane @ turn.T  # without the origin
-    cell = _basis(vectors)
-    widths = np.linalg.det(cell) / np.linalg.norm(cell[::-1], axis=1)
-    cell = np.diag(np.maximum(1, np.ceil(settings.min_width / widths - 1e-6))) @ cell
-    along = cell[0] / np.linalg.norm(cell[0])
-    frame = np.array([[along[0], -along[1]], [along[1], along[0]]])
-    numbers = [np.rint(cell @ np.linalg.inv(plane)).astype(np.int64) for plane in (lower.plane, upper.plane @ turn.T)]
-    n_cells = [round(float(np.linalg.det(number))) for number in numbers]
-    n_atoms = n_cells[0] * len(lower.atoms) + n_cells[1] * len(upper.atoms)
-    if n_atoms > settings.max_atoms:
-        raise InputError(
-            f"grain boundary: sigma {settings.sigma} on this plane needs {n_atoms} atoms ({np.linalg.det(cell):.0f} Å²), "
-            f"expected at most {settings.max_atoms}: thinner grains, a smaller min_width, or raise max_atoms"
-        )
-    common = cell @ frame
-    common[0, 1] = 0.0
-    return LatticeMatch(numbers[0], numbers[1], common, frame, turn.T @ frame, n_atoms)
-
-
-def _basis(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the reduced, right-handed basis of the plane lattice that all these vectors make up."""
-    order = np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")
-    basis = vectors[order[:1]]
-    crosses = basis[0, 0] * vectors[:, 1] - basis[0, 1] * vectors[:, 0]
-    apart = np.flatnonzero(np.abs(crosses) > 1e-6)
-    # The list holds the lattice within one period, so that the smallest area next to the shortest vector is the cell's.
-    second = apart[np.argmin(np.round(np.abs(crosses[apart]), 6))]
-    cell = reduce_plane(np.array([basis[0], vectors[second]]))
-    if np.linalg.det(cell) < 0:
-        cell[1] *= -1
-    return cell
 
 
 def _joined(
@@ -367,22 +284,3 @@ def _kind(plane: Miller, plane_b: Miller, axis: Sequence[int], sigma: int) -> st
 def _are_alike(plane: Miller, plane_b: Miller) -> bool:
     """Whether the full cubic group maps one plane on the other."""
     return sorted(map(abs, plane)) == sorted(map(abs, plane_b))
-
-
-def _whole(indices: Sequence[int]) -> Miller:
-    values = [int(index) for index in indices]
-    divisor = gcd(*values)
-    return values[0] // divisor, values[1] // divisor, values[2] // divisor
-
-
-def _generators(square: int, sigma: int) -> list[tuple[int, int]]:
-    """Return m, n of every rotation about an axis of squared length ``square`` that has this sigma.
-
-    The sum m² + n² |u|² is sigma, or two or four times it.
-    """
-    return [
-        (m, n)
-        for n in range(1, isqrt(4 * sigma // square) + 1)
-        for m in range(isqrt(4 * sigma) + 1)
-        if gcd(m, n) == 1 and m * m + n * n * square in (sigma, 2 * sigma, 4 * sigma)
-    ]

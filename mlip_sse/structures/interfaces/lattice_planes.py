@@ -17,7 +17,16 @@ from mlip_sse.errors import InputError
 from mlip_sse.structures.separation import check_lattice, check_separation
 from mlip_sse.structures.symmetry import symmetry_operations
 
-__all__ = ["Miller", "OrientedCell", "check_crystal", "low_index_planes", "orient", "primitive_cell", "reduce_plane"]
+__all__ = [
+    "Miller",
+    "OrientedCell",
+    "check_crystal",
+    "low_index_planes",
+    "orient",
+    "primitive_cell",
+    "reduce_plane",
+    "row_basis",
+]
 
 Miller = tuple[int, int, int]
 
@@ -152,7 +161,7 @@ def primitive_cell(crystal: Atoms, tolerance: float = 1e-2) -> tuple[Atoms, NDAr
     pure = translations[np.all(rotations == np.eye(3, dtype=np.int64), axis=(1, 2))]
     n_cells = len(pure)
     rows = np.concatenate([np.rint(pure * n_cells).astype(np.int64), n_cells * np.eye(3, dtype=np.int64)])
-    fractions = _row_echelon(rows) / n_cells
+    fractions = row_basis(rows) / n_cells
     cell = fractions @ crystal.cell.array
     in_primitive = crystal.positions @ np.linalg.inv(cell)
     left, kept = list(range(len(crystal))), []
@@ -178,6 +187,21 @@ def reduce_plane(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         second = second - steps * first
 
 
+def row_basis(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a basis (d, d), in echelon form, of the lattice that whole-number rows (n, d) span."""
+    left, basis = rows.copy(), []
+    for column in range(rows.shape[1]):
+        while np.count_nonzero(left[:, column]) > 1:
+            nonzero = np.flatnonzero(left[:, column])
+            pivot = nonzero[np.argmin(np.abs(left[nonzero, column]))]
+            others = nonzero[nonzero != pivot]
+            left[others] -= (left[others, column] // left[pivot, column])[:, None] * left[pivot]
+        pivot = int(np.flatnonzero(left[:, column])[0])
+        basis.append(left[pivot])
+        left = np.delete(left, pivot, axis=0)
+    return np.array(basis)
+
+
 def _checked_miller(miller: Sequence[int]) -> NDArray[np.int64]:
     indices = np.asarray(miller, dtype=np.float64)
     if indices.shape != (3,) or not np.any(indices) or not np.all(indices == np.rint(indices)):
@@ -200,18 +224,3 @@ def _plane_basis(projections: NDArray[np.int64]) -> NDArray[np.int64]:
     last = int(np.flatnonzero(values)[0])
     order = [row for row in range(3) if row != last]
     return np.array([basis[order[0]], basis[order[1]], basis[last] * values[last]])
-
-
-def _row_echelon(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a basis (3, 3) of the lattice that whole-number rows (n, 3) span."""
-    left, basis = rows.copy(), []
-    for column in range(3):
-        while np.count_nonzero(left[:, column]) > 1:
-            nonzero = np.flatnonzero(left[:, column])
-            pivot = nonzero[np.argmin(np.abs(left[nonzero, column]))]
-            others = nonzero[nonzero != pivot]
-            left[others] -= (left[others, column] // left[pivot, column])[:, None] * left[pivot]
-        pivot = int(np.flatnonzero(left[:, column])[0])
-        basis.append(left[pivot])
-        left = np.delete(left, pivot, axis=0)
-    return np.array(basis)
