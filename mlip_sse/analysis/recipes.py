@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlip_sse.analysis.interphase.recipe import InterphaseRecipe
 from mlip_sse.analysis.mechanics.recipe import MechanicsRecipe
 from mlip_sse.analysis.mechanism.concerted_recipe import ConcertedRecipe
 from mlip_sse.analysis.mechanism.regions_recipe import RegionsRecipe
@@ -117,6 +118,7 @@ RECIPES: Mapping[str, type[TrajectorySettings]] = MappingProxyType(
         "regions": RegionsRecipe,
         "softness": SoftnessRecipe,
         "mechanics": MechanicsRecipe,
+        "interphase": InterphaseRecipe,
     }
 )
 

@@ -109,6 +109,11 @@ class Growth:
     thickness: Interval
     verdict: Verdict
 
+    @property
+    def dispersion(self) -> float:
+        """Variance of increments over that of single conversions, for the law that describes them better."""
+        return min(self.parabolic.dispersion, self.linear.dispersion)
+
 
 def fit_growth(
     times_ps: NDArray[np.floating],
@@ -146,7 +151,7 @@ def fit_growth(
     t, n = times[begin:end], counts[:, begin:end].astype(np.float64)
     parabolic, linear = (_law(each, t, n, units_by_length, confidence) for each in (_Parabolic, _Linear))
     net = int(n[:, -1].sum() - n[:, 0].sum())
-    thickness = _thickness(float(n[:, -1].sum()), max(parabolic.dispersion, linear.dispersion), len(n), confidence)
+    thickness = _thickness(float(n[:, -1].sum()), min(parabolic.dispersion, linear.dispersion), len(n), confidence)
     outcome, law, weight = Outcome.GROWTH, None, None
     if net < FEWEST_CONVERSIONS:
         outcome = Outcome.FEW if net > 0 else Outcome.NO_GROWTH if n.any() else Outcome.NO_REACTION
