@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlip_sse.cli.barrier_table import barrier_table
-from mlip_sse.cli.elastic_table import elastic_table, expansion_table, heated_table
-from mlip_sse.cli.glass_table import glass_table
+from mlip_sse.cli.elastic_table import elastic_table, expansion_table
+from mlip_sse.cli.task_protocols import TASK_PROTOCOLS
+from mlip_sse.errors import SpecError
 
 if TYPE_CHECKING:
     from mlip_sse.engine import Progress as TaskProgress
-    from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult
     from mlip_sse.md_protocols.diffusion_run import Progress
     from mlip_sse.md_protocols.result import SimulationResult
     from mlip_sse.md_protocols.static_run import StaticResult
 
 __all__ = ["command"]
-
-_BULK_MEANS = ("mean_temperature_k", "mean_pressure_gpa")
 
 
 def command(
@@ -40,21 +37,9 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
 ) -> None:
-    """Run a protocol: dynamics, relaxation, barriers, glasses; the same command again runs what is missing."""
-    from mlip_sse.md_protocols import (
-        BulkDiffusionSpec,
-        DiffusionSpec,
-        MeltQuenchSpec,
-        NebVacancySpec,
-        ThermalExpansionSpec,
-        load_protocol,
-        run,
-        run_bulk_diffusion,
-        run_melt_quench,
-        run_neb_vacancy,
-        run_static,
-        run_thermal_expansion,
-    )
+    """Run a protocol: dynamics, barriers, glasses, interfaces and more; the same command again runs what is missing."""
+    from mlip_sse import md_protocols
+    from mlip_sse.md_protocols import DiffusionSpec, ProtocolSpec, load_protocol, run, run_static
 
     spec = load_protocol(protocol)
     if structure is not None:
@@ -67,29 +52,21 @@ def command(
                 moved = run(spec, folder, potential=potential, workers=workers, progress=progress)
             typer.echo(_json(moved.to_dict()) if as_json else _table(moved))
             return
-        if isinstance(spec, BulkDiffusionSpec | NebVacancySpec | MeltQuenchSpec | ThermalExpansionSpec):
+        if (task := TASK_PROTOCOLS.get(getattr(spec, "protocol", ""))) is not None:
             engine = None if workers is None else {"scheduler": "embedded", "cores": workers}
+            run_tasks, as_table = getattr(md_protocols, task[0]), task[1]
             with _line() as said:
 
                 def tell(stage: str, state: "TaskProgress") -> None:
                     said(f"{stage}: {state.n_ended} of {state.n_to_do}")
 
-                if isinstance(spec, BulkDiffusionSpec):
-                    bulk = run_bulk_diffusion(spec, folder, potential=potential, engine=engine, progress=tell)
-                    text, is_refused = _json(bulk.to_dict()) if as_json else _bulk_table(bulk), False
-                elif isinstance(spec, MeltQuenchSpec):
-                    glass = run_melt_quench(spec, folder, potential=potential, engine=engine, progress=tell)
-                    text, is_refused = _json(glass.to_dict()) if as_json else glass_table(glass), glass.is_refused
-                elif isinstance(spec, ThermalExpansionSpec):
-                    hot = run_thermal_expansion(spec, folder, potential=potential, engine=engine, progress=tell)
-                    text, is_refused = _json(hot.to_dict()) if as_json else heated_table(hot), hot.is_refused
-                else:
-                    bands = run_neb_vacancy(spec, folder, potential=potential, engine=engine, progress=tell)
-                    text, is_refused = _json(bands.to_dict()) if as_json else barrier_table(bands), bands.is_refused
-            typer.echo(text)
-            if is_refused:
+                result = run_tasks(spec, folder, potential=potential, engine=engine, progress=tell)
+            typer.echo(_json(result.to_dict()) if as_json else as_table(result))
+            if getattr(result, "is_refused", False):
                 raise typer.Exit(1)
             return
+        if not isinstance(spec, ProtocolSpec):
+            raise SpecError(f"found a {type(spec).__name__}, expected a protocol that this command knows")
         with _line() as said:
             found = run_static(spec, folder, potential=potential, progress=said)
     tables = {"elastic": elastic_table, "quasi_harmonic": expansion_table}
@@ -141,21 +118,6 @@ def _line() -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
         yield lambda said: status.update(said)
-
-
-def _bulk_table(result: "BulkDiffusionResult") -> str:
-    lines = [f"{'T (K)':>8} {'V (Å³)':>12} {'± ':>8} {'mean T':>8} {'P (GPa)':>8} {'frames':>7}  trajectory"]
-    volumes = {cell["temperature_k"]: cell for cell in result.cells}
-    for run in result.runs:
-        cell, ended = volumes[run["temperature_k"]], run["ended"]
-        means = [f"{run[key]:8.3f}" if run[key] is not None else f"{'-':>8}" for key in _BULK_MEANS]
-        lines.append(
-            f"{run['temperature_k']:8g} {cell['volume_a3']:12.3f} {cell['volume_error_a3']:8.3f} {' '.join(means)} "
-            f"{run['n_frames']:7d}  {run['trajectory']}"
-        )
-        if ended is not None:
-            lines.append(f"{'':8} ended in segment {ended['segment']}: {ended['kind']}: {ended['reason']}")
-    return "\n".join(lines)
 
 
 def _table(result: "SimulationResult") -> str:

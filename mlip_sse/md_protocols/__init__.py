@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.expansion_run import ThermalExpansionResult, run_thermal_expansion
     from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
     from mlip_sse.md_protocols.hop_barrier import HopBarrier
+    from mlip_sse.md_protocols.interface_anneal import InterfaceAnnealResult, anneal_interface, run_interface_anneal
+    from mlip_sse.md_protocols.interface_energy import InterfaceEnergies, interface_energies
+    from mlip_sse.md_protocols.interface_energy_run import InterfaceEnergyResult, run_interface_energy
+    from mlip_sse.md_protocols.interface_layers import TwoSidedCell
+    from mlip_sse.md_protocols.interface_specs import InterfaceAnnealSpec, InterfaceEnergySpec, InterfaceSpec
     from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
     from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
     from mlip_sse.md_protocols.neb_run import NebResult, run_neb_images, run_neb_vacancy
@@ -36,6 +41,12 @@ __all__ = [
     "ElasticSpec",
     "EquationOfStateSpec",
     "HopBarrier",
+    "InterfaceAnnealResult",
+    "InterfaceAnnealSpec",
+    "InterfaceEnergies",
+    "InterfaceEnergyResult",
+    "InterfaceEnergySpec",
+    "InterfaceSpec",
     "MeltQuenchResult",
     "MeltQuenchSpec",
     "NebImagesSpec",
@@ -52,13 +63,18 @@ __all__ = [
     "StaticResult",
     "ThermalExpansionResult",
     "ThermalExpansionSpec",
+    "TwoSidedCell",
+    "anneal_interface",
     "elastic_scan",
+    "interface_energies",
     "load_protocol",
     "neb_vacancy_hops",
     "quasi_harmonic_scan",
     "relax_atoms",
     "run",
     "run_bulk_diffusion",
+    "run_interface_anneal",
+    "run_interface_energy",
     "run_melt_quench",
     "run_neb_images",
     "run_neb_vacancy",
@@ -74,6 +90,12 @@ _HOME = {
     "ElasticSpec": "elastic_specs",
     "EquationOfStateSpec": "static_specs",
     "HopBarrier": "hop_barrier",
+    "InterfaceAnnealResult": "interface_anneal",
+    "InterfaceAnnealSpec": "interface_specs",
+    "InterfaceEnergies": "interface_energy",
+    "InterfaceEnergyResult": "interface_energy_run",
+    "InterfaceEnergySpec": "interface_specs",
+    "InterfaceSpec": "interface_specs",
     "MeltQuenchResult": "melt_run",
     "MeltQuenchSpec": "melt_specs",
     "NebImagesSpec": "neb_specs",
@@ -90,13 +112,18 @@ _HOME = {
     "StaticResult": "static_run",
     "ThermalExpansionResult": "expansion_run",
     "ThermalExpansionSpec": "expansion_specs",
+    "TwoSidedCell": "interface_layers",
+    "anneal_interface": "interface_anneal",
     "elastic_scan": "elastic_constants",
+    "interface_energies": "interface_energy",
     "load_protocol": "specs",
     "neb_vacancy_hops": "neb_vacancy",
     "quasi_harmonic_scan": "quasi_harmonic",
     "relax_atoms": "relaxation",
     "run": "diffusion_run",
     "run_bulk_diffusion": "bulk_run",
+    "run_interface_anneal": "interface_anneal",
+    "run_interface_energy": "interface_energy_run",
     "run_melt_quench": "melt_run",
     "run_neb_images": "neb_run",
     "run_neb_vacancy": "neb_run",

@@ -18,7 +18,7 @@ from mlip_sse.units import EV_PER_A3_TO_GPA
 
 __all__ = ["CellRelaxation", "Optimizer", "Relaxation", "closest_pair", "relax_atoms"]
 
-CellRelaxation = Literal["free", "isotropic", "shape", "fixed"]
+CellRelaxation = Literal["free", "isotropic", "shape", "normal", "fixed"]
 Optimizer = Literal["lbfgs", "fire"]
 
 _OVERLAP = 0.5
@@ -82,6 +82,8 @@ class _Goal:
             return _largest(forces), 0.0
         if self.cell == "isotropic":
             return _largest(forces), float(abs(mean + self.pressure_gpa))
+        if self.cell == "normal":
+            return _largest(forces), float(abs(left[2] + self.pressure_gpa))
         left[:3] -= mean if self.cell == "shape" else -self.pressure_gpa
         return _largest(forces), float(np.abs(left).max())
 
@@ -111,7 +113,8 @@ def relax_atoms(
     calculator
         An ASE calculator with energy, forces and stress.
     cell
-        ``free``, ``isotropic`` (the volume alone), ``shape`` (at this volume) or ``fixed``.
+        ``free``, ``isotropic`` (the volume alone), ``shape`` (at this volume), ``normal`` (along z alone, the third
+        vector, which is normal to the others) or ``fixed``.
     optimizer
         ``lbfgs`` or ``fire``.
     fmax
@@ -185,6 +188,7 @@ def _steps(
     if cell != "fixed":
         moving = FrechetCellFilter(
             atoms,
+            mask=[0, 0, 1, 0, 0, 0] if cell == "normal" else None,
             hydrostatic_strain=cell == "isotropic",
             constant_volume=cell == "shape",
             scalar_pressure=0.0 if cell == "shape" else pressure_gpa / EV_PER_A3_TO_GPA,

@@ -12,8 +12,9 @@ from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
 from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
+from mlip_sse.md_protocols.interface_specs import InterfaceAnnealSpec, InterfaceEnergySpec
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
-from mlip_sse.md_protocols.neb_specs import NebVacancySpec
+from mlip_sse.md_protocols.neb_specs import NebBatchSpec, NebImagesSpec, NebInterstitialSpec, NebVacancySpec
 from mlip_sse.md_protocols.protocol_spec import AnyProtocolSpec, ProtocolSpec, StructureSpec
 from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec, RelaxSpec
@@ -152,7 +153,12 @@ PROTOCOLS: Mapping[str, type[Spec]] = MappingProxyType(
         "quasi_harmonic": QuasiHarmonicSpec,
         "thermal_expansion": ThermalExpansionSpec,
         "neb_vacancy": NebVacancySpec,
+        "neb_interstitial": NebInterstitialSpec,
+        "neb_images": NebImagesSpec,
+        "neb_batch": NebBatchSpec,
         "melt_quench": MeltQuenchSpec,
+        "interface_anneal": InterfaceAnnealSpec,
+        "interface_energy": InterfaceEnergySpec,
     }
 )
 """The spec of each kind of protocol."""
