@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlip_sse.structures.interfaces.building import InterfaceSettings, build_interfaces
+    from mlip_sse.structures.interfaces.cutting import Slab, SlabSettings, slabs
     from mlip_sse.structures.interfaces.energies import GapScan, StrainEnergy, gap_scan, strain_energy
-    from mlip_sse.structures.interfaces.grain_boundaries import GrainBoundary, GrainBoundarySettings, grain_boundaries
+    from mlip_sse.structures.interfaces.grains import GrainBoundary, GrainBoundarySettings, grain_boundaries
     from mlip_sse.structures.interfaces.interface import Interface
     from mlip_sse.structures.interfaces.lattice_planes import low_index_planes
     from mlip_sse.structures.interfaces.matching import LatticeMatch, MatchSettings, matches
-    from mlip_sse.structures.interfaces.slabs import Slab, SlabSettings, slabs
 
 __all__ = [
     "GapScan",
@@ -37,21 +37,21 @@ __all__ = [
 
 _HOME = {
     "GapScan": "energies",
-    "GrainBoundary": "grain_boundaries",
-    "GrainBoundarySettings": "grain_boundaries",
+    "GrainBoundary": "grains",
+    "GrainBoundarySettings": "grains",
     "Interface": "interface",
     "InterfaceSettings": "building",
     "LatticeMatch": "matching",
     "MatchSettings": "matching",
-    "Slab": "slabs",
-    "SlabSettings": "slabs",
+    "Slab": "cutting",
+    "SlabSettings": "cutting",
     "StrainEnergy": "energies",
     "build_interfaces": "building",
     "gap_scan": "energies",
-    "grain_boundaries": "grain_boundaries",
+    "grain_boundaries": "grains",
     "low_index_planes": "lattice_planes",
     "matches": "matching",
-    "slabs": "slabs",
+    "slabs": "cutting",
     "strain_energy": "energies",
 }
 

@@ -8,6 +8,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.structures.interfaces.cutting import Slab, SlabSettings, slabs
 from mlip_sse.structures.interfaces.interface import Interface, join
 from mlip_sse.structures.interfaces.lattice_planes import Miller, check_crystal, low_index_planes
 from mlip_sse.structures.interfaces.matching import (
@@ -17,7 +18,6 @@ from mlip_sse.structures.interfaces.matching import (
     green_lagrange,
     matches,
 )
-from mlip_sse.structures.interfaces.slabs import Slab, SlabSettings, slabs
 from mlip_sse.structures.lineage import with_step
 
 __all__ = ["InterfaceSettings", "build_interfaces", "join_match"]

@@ -1,4 +1,4 @@
-"""Coincidence-site lattices of cubic crystals: rotations that keep part of a lattice, and the cells that planes share."""
+"""Coincidence-site lattices of cubic crystals: rotations that keep part of a lattice, and cells that planes share."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.structures.interfaces.cutting import Slab
 from mlip_sse.structures.interfaces.lattice_planes import Miller, reduce_plane, row_basis
 from mlip_sse.structures.interfaces.matching import LatticeMatch
-from mlip_sse.structures.interfaces.slabs import Slab
 
 __all__ = ["LARGEST_SIGMA", "coincidence_match", "coincidence_rotations", "whole_indices"]
 

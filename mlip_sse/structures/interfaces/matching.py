@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError
+from mlip_sse.structures.interfaces.cutting import Slab
 from mlip_sse.structures.interfaces.lattice_planes import reduce_plane
-from mlip_sse.structures.interfaces.slabs import Slab
 
 __all__ = ["LatticeMatch", "MatchSettings", "StrainedSide", "green_lagrange", "matches"]
 

@@ -22,10 +22,10 @@ from mlip_sse.structures.interfaces.coincidence import (
     whole_indices,
 )
 from mlip_sse.structures.interfaces.contacts import contact_limits, densest_shift, narrowest_gap
+from mlip_sse.structures.interfaces.cutting import Slab, SlabSettings, slabs
 from mlip_sse.structures.interfaces.interface import Interface
 from mlip_sse.structures.interfaces.lattice_planes import Miller, check_crystal, orient
 from mlip_sse.structures.interfaces.matching import LatticeMatch
-from mlip_sse.structures.interfaces.slabs import Slab, SlabSettings, slabs
 
 __all__ = ["GrainBoundary", "GrainBoundarySettings", "grain_boundaries"]
 
