@@ -1,0 +1,64 @@
+"""Conformal intervals under a grouped split: errors on folds that the model did not see set the width.
+
+Every training row gets a prediction from a model that saw no row of its group. The scores |y − ŷ|/s, where s is the
+learner's own spread, are sorted; the interval of a new material is ŷ ± q·s, where q is the ⌈(n + 1)·c⌉-th smallest
+score. If a new material is exchangeable with the groups of the training table it is covered with probability c,
+whatever the learner; outside of the domain it is not exchangeable, and the interval is widened by the distance.
+
+References
+----------
+Barber et al., Ann. Stat. 49, 486 (2021), 10.1214/20-AOS1965; Dunn, Wasserman and Ramdas, J. Am. Stat. Assoc. 118, 2491
+(2023), 10.1080/01621459.2022.2060112 (groups).
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from mlip_sse.errors import InputError
+from mlip_sse.properties.splits import Split, group_numbers, grouped_folds, leave_one_group_out
+
+__all__ = ["inner_splits", "out_of_fold", "score_quantile"]
+
+Floats = npt.NDArray[np.float64]
+Predict = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], tuple[Floats, Floats]]
+
+
+def inner_splits(groups: npt.ArrayLike | None, n_rows: int, n_folds: int, seed: int) -> list[Split]:
+    """Return grouped inner folds; with fewer groups than folds, one group at a time; without groups, rows."""
+    named = np.arange(n_rows) if groups is None else np.asarray(groups)
+    if named.shape != (n_rows,):
+        raise InputError(f"found groups of shape {named.shape}, expected ({n_rows},), one a row")
+    numbers = group_numbers([str(name) for name in named])
+    n_groups = int(numbers.max()) + 1
+    if n_groups < 3:
+        raise InputError(f"found {n_groups} materials to fit to, expected at least 3, so that an error can be measured")
+    if n_groups < n_folds:
+        return leave_one_group_out(numbers)
+    return grouped_folds(numbers, n_folds, np.random.default_rng(seed))
+
+
+def out_of_fold(splits: list[Split], n_rows: int, predict: Predict) -> tuple[Floats, Floats]:
+    """Return value and spread of each row by a model that did not see its group, each (n_rows,).
+
+    Parameters
+    ----------
+    splits
+        Inner folds that ask every row once.
+    predict
+        Called with the rows to train on and those to ask; returns value and spread of the latter.
+    """
+    value, spread = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
+    for split in splits:
+        value[split.test], spread[split.test] = predict(split.train, split.test)
+    return value, spread
+
+
+def score_quantile(scores: Floats, confidence: float) -> float:
+    """Return the ⌈(n + 1)·confidence⌉-th smallest of n scores; infinite where n is too small for it."""
+    if not 0.0 < confidence < 1.0:
+        raise InputError(f"confidence must lie between 0 and 1, found {confidence!r}")
+    rank = math.ceil((len(scores) + 1) * confidence - 1e-9)
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf

@@ -1,0 +1,246 @@
+"""What every property model is: fit on arrays, predict with an interval, say how far the question is from the answers.
+
+A model is a frozen dataclass of settings; `fit` returns another object, and changes nothing. What was fitted is plain
+data (numbers, texts, arrays), so that it can be stored without a pickle.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from mlip_sse.errors import InputError, did_you_mean
+
+__all__ = [
+    "CLASSIFIERS",
+    "MODELS",
+    "Classification",
+    "Classifier",
+    "Fitted",
+    "FittedClassifier",
+    "ModelEntry",
+    "Prediction",
+    "Regressor",
+    "classifier",
+    "entry_of",
+    "regressor",
+    "require_matrix",
+    "require_target",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a regressor says of some rows, each array (n_rows,).
+
+    Parameters
+    ----------
+    value
+        The best guess, in the unit that was fitted.
+    low, high
+        The interval; infinite where the model was fitted on too few rows for its confidence.
+    confidence
+        Of that interval.
+    distance
+        To the nearest training rows in standardised features, in units of the median between training materials: at 1 a
+        row has a neighbour as near as half of them have.
+    outside
+        Where the distance is beyond the model's domain; the interval is widened by the distance there.
+    """
+
+    value: Floats
+    low: Floats
+    high: Floats
+    confidence: float
+    distance: Floats
+    outside: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """What a classifier says of some rows: the calibrated probability of the positive class, distance as above."""
+
+    probability: Floats
+    distance: Floats
+    outside: npt.NDArray[np.bool_]
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A regressor after `fit`."""
+
+    def predict(
+        self, features: Floats, *, temperature_k: npt.ArrayLike | None = None, confidence: float = 0.9
+    ) -> Prediction:
+        """Predict rows of features (n_rows, n_features), nan where missing."""
+        ...
+
+
+@runtime_checkable
+class FittedClassifier(Protocol):
+    """A classifier after `fit`."""
+
+    def predict(self, features: Floats, *, temperature_k: npt.ArrayLike | None = None) -> Classification:
+        """Predict rows of features (n_rows, n_features), nan where missing."""
+        ...
+
+
+class Regressor(Protocol):
+    """A model of a number.
+
+    Its `fit` takes features (n_rows, n_features) with nan where missing; y (n_rows,) with the limit where censored;
+    censored (n_rows,) of −1 (upper limit), 0, +1; groups (n_rows,), rows of which never lie on both sides of an inner
+    split; temperature_k (n_rows,) where σ(T) is learnt.
+    """
+
+    def fit(
+        self,
+        features: Floats,
+        y: npt.ArrayLike,
+        *,
+        censored: npt.ArrayLike | None = None,
+        groups: npt.ArrayLike | None = None,
+        temperature_k: npt.ArrayLike | None = None,
+    ) -> Fitted:
+        """Fit and calibrate the intervals on grouped inner folds."""
+        ...
+
+
+class Classifier(Protocol):
+    """A model of a probability; as `Regressor`, y of 0 and 1."""
+
+    def fit(
+        self,
+        features: Floats,
+        y: npt.ArrayLike,
+        *,
+        groups: npt.ArrayLike | None = None,
+        temperature_k: npt.ArrayLike | None = None,
+    ) -> FittedClassifier:
+        """Fit and calibrate the probabilities on grouped inner folds."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """Where a learner lies, what it eats and what it is.
+
+    Parameters
+    ----------
+    at
+        ``module:Class`` of its settings; imported on first use.
+    eats
+        ``features``, or ``fractions``: the 103 element fractions of `element_fractions`.
+    description
+        In a line.
+    temperature
+        True where the learner has its own dependence on temperature; the others get 1000/T as a feature.
+    answers
+        What its value is before calibration: a number, a share between 0 and 1, or log-odds.
+    """
+
+    at: str
+    eats: Literal["features", "fractions"]
+    description: str
+    temperature: bool = False
+    answers: Literal["number", "share", "log_odds"] = "number"
+
+    def learner(self, **settings: Any) -> Any:
+        """Return the learner with its settings.
+
+        Raises
+        ------
+        InputError
+            When there is no such setting; the message lists those that are.
+        """
+        module, name = self.at.split(":")
+        made = getattr(import_module(module), name)
+        known = list(getattr(made, "__dataclass_fields__", ()))
+        for key in settings:
+            if key not in known:
+                raise InputError(
+                    f"{name}: no setting {key!r}, expected one of {', '.join(known)}{did_you_mean(key, known)}"
+                )
+        return made(**settings)
+
+
+_AT = "mlip_sse.properties.models."
+MODELS: Mapping[str, ModelEntry] = MappingProxyType(
+    {
+        "extra_trees": ModelEntry(_AT + "forests:ExtraTrees", "features", "extremely randomised trees"),
+        "random_forest": ModelEntry(_AT + "forests:RandomForest", "features", "bagged trees"),
+    }
+)
+"""Regressors by name."""
+
+CLASSIFIERS: Mapping[str, ModelEntry] = MappingProxyType(
+    {
+        "extra_trees": ModelEntry(
+            _AT + "forests:ExtraTrees", "features", "extremely randomised trees", answers="share"
+        ),
+        "random_forest": ModelEntry(_AT + "forests:RandomForest", "features", "bagged trees", answers="share"),
+    }
+)
+"""Classifiers by name."""
+
+
+def entry_of(models: Mapping[str, ModelEntry], name: str) -> ModelEntry:
+    """Return the entry of a model.
+
+    Raises
+    ------
+    InputError
+        When there is none of that name; the message lists those that are.
+    """
+    if name not in models:
+        raise InputError(f"no model {name!r}, expected one of {', '.join(models)}{did_you_mean(name, models)}")
+    return models[name]
+
+
+def regressor(name: str, seed: int = 0, n_folds: int = 5, **settings: Any) -> Regressor:
+    """Return a regressor of the registry, with conformal intervals of ``n_folds`` grouped inner folds.
+
+    Raises
+    ------
+    InputError
+        When there is no such model or setting; the message lists those that are.
+    """
+    from mlip_sse.properties.regression import PropertyRegressor
+
+    entry_of(MODELS, name).learner(**settings)
+    return PropertyRegressor(name, MappingProxyType(dict(settings)), seed, n_folds)
+
+
+def classifier(name: str, seed: int = 0, n_folds: int = 5, **settings: Any) -> Classifier:
+    """Return a classifier of the registry, calibrated on ``n_folds`` grouped inner folds."""
+    from mlip_sse.properties.classification import PropertyClassifier
+
+    entry_of(CLASSIFIERS, name).learner(**settings)
+    return PropertyClassifier(name, MappingProxyType(dict(settings)), seed, n_folds)
+
+
+def require_matrix(features: npt.ArrayLike, n_features: int | None = None) -> Floats:
+    """Return features as (n_rows, n_features) floats, infinities taken as missing."""
+    found = np.asarray(features, dtype=np.float64)
+    if found.ndim != 2 or found.shape[0] == 0:
+        raise InputError(f"found features of shape {found.shape}, expected (n_rows, n_features)")
+    if n_features is not None and found.shape[1] != n_features:
+        raise InputError(f"found {found.shape[1]} features, expected the {n_features} that the model was fitted on")
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def require_target(y: npt.ArrayLike, n_rows: int) -> Floats:
+    """Return a target as (n_rows,) finite floats."""
+    found = np.asarray(y, dtype=np.float64)
+    if found.shape != (n_rows,):
+        raise InputError(f"found a target of shape {found.shape}, expected ({n_rows},), one value a row of features")
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found))[0])
+        raise InputError(f"the target of row {row} (counted from 0) is {found[row]}, expected it finite: leave it out")
+    return found
