@@ -154,8 +154,8 @@ class Interphase:
             self.bin_width,
         )
         masks = [layout.of_interface(name) for name in layout.interfaces]
-        converted = np.array([settled[:, mask].sum(axis=1) for mask in masks], dtype=np.int64)
-        growth, verdict = self._growth(looks.times_ps, converted.reshape(len(masks), -1), layout, masks, verdict)
+        converted = np.array([settled[:, mask].sum(axis=1) for mask in masks], dtype=np.int64).reshape(-1, len(settled))
+        growth, verdict = self._growth(looks.times_ps, converted, layout, masks, verdict)
         whole = ~settled
         tenth = max(1, len(whole) // 10)
         end = share_interval(whole[-tenth:], self.confidence)
@@ -172,7 +172,7 @@ class Interphase:
             share_interval(whole[:tenth], self.confidence),
             end,
             layout,
-            converted.reshape(len(masks), -1),
+            converted,
             thickness,
             growth,
             profiles,
