@@ -213,7 +213,8 @@ def anneal_interface(
     layers = thermostat_layers(start, spec.newtonian_a)
     head: dict[str, Any] = {"potential": source.digest, "data": data_text(start.atoms, lines)}
     head |= {"files": {file.name: sha256_of_file(file) for file in lines.files}}
-    head |= {"timestep_fs": spec.timestep_fs, "n_atoms": len(start.atoms)}
+    n_atoms = len(start.atoms)
+    head |= {"timestep_fs": spec.timestep_fs, "n_atoms": n_atoms, "n_inner": n_atoms - layers.n_a - layers.n_b}
     inputs = [{**head, **label, "stages": _stages(spec, lines, layers, label)} for label in spec.labels]
     outcomes = engine.run("md", work, inputs, min_success=1.0, progress=told("anneal"))
     metals, figures = _metals(start), _described(cell, relaxed["cell"], layers)

@@ -78,7 +78,7 @@ def _annealed(work: SegmentRunner, inputs: dict[str, Any], folder: Path, model: 
     result |= {"trajectory": TRAJECTORY_FILE, "state": STATE_FILE}
     result["n_frames"] = join_dumps([place / TRAJECTORY_FILE for place in segments], folder / TRAJECTORY_FILE)
     rows = _join_states(segments, folder / STATE_FILE)
-    result |= run_figures(rows, inputs["temperature_k"], inputs["timestep_fs"], inputs["n_atoms"])
+    result |= run_figures(rows, inputs["temperature_k"], inputs["timestep_fs"], inputs["n_atoms"], inputs["n_inner"])
     result["grades"] = frame_grades(folder / TRAJECTORY_FILE, model)
     result["engine"] = f"LAMMPS {lammps_version(read_text(segments[0] / LOG_FILE))}"
     return result

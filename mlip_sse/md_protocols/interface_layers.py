@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from mlip_sse.analysis.interphase.planes import VACUUM_A, side_ends
 from mlip_sse.errors import FormatError, InputError
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ __all__ = ["Layer", "Layers", "TwoSidedCell", "thermostat_layers"]
 
 _MIN_ATOMS = 8
 _MIN_THICKNESS_A = 3.0
-_MIXED_A = 3.0
+_MIXED = 0.2
 _MARGIN_A = 2.0
-_VACUUM_A = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,45 +136,32 @@ def thermostat_layers(cell: TwoSidedCell, newtonian_a: float) -> Layers:
         When the sides are mixed, or one of them is too thin to have such a layer.
     """
     height = float(cell.atoms.cell[2, 2])
-    fractions = cell.atoms.get_scaled_positions()[:, 2]
-    (low_a, high_a), (low_b, high_b) = _spans(fractions, cell.side)
-    gaps = (low_b - high_a, low_a + 1 - high_b)
+    ends = side_ends(cell.atoms.positions, cell.atoms.cell.array, cell.side)
+    if ends.misplaced > _MIXED:
+        raise InputError(
+            f"found {ends.misplaced:.0%} of the atoms among those of the other side, expected one slab on the other"
+        )
+    gaps = (ends.gaps_a[0] / height, ends.gaps_a[1] / height)
+    low_b, high_b = ends.atoms[0], ends.atoms[0] + (ends.atoms[1] - ends.atoms[0]) % 1.0
+    low_a, high_a = high_b + gaps[1] - 1, low_b - gaps[0]
     vacuum = _vacuum_of([gap * height for gap in gaps])
     planes = (high_a + gaps[0] / 2, high_b + gaps[1] / 2)
     reach, edge = newtonian_a / height, _MARGIN_A / height
     bare = [vacuum == index for index in (0, 1)]
-    ends = (
+    reaches = (
         (low_a - edge if bare[1] else planes[1] - 1 + reach, high_a + edge if bare[0] else planes[0] - reach),
         (low_b - edge if bare[0] else planes[0] + reach, high_b + edge if bare[1] else planes[1] - reach),
     )
     spans = ((low_a, high_a), (low_b, high_b))
-    found = [
-        _layer(ends[side], spans[side], fractions[cell.side == side], side, height, newtonian_a) for side in (0, 1)
-    ]
+    fractions = cell.atoms.get_scaled_positions()[:, 2]
+    found = [_layer(reaches[side], spans[side], fractions, side, height, newtonian_a) for side in (0, 1)]
     kept = tuple(plane % 1.0 for index, plane in enumerate(planes) if index != vacuum)
     return Layers(found[0][0], found[1][0], kept, found[0][1], found[1][1])
 
 
-def _spans(fractions: NDArray[np.float64], side: NDArray[np.int8]) -> list[tuple[float, float]]:
-    """Return from where to where each side goes, a from within the cell, b with its middle after that of a."""
-    spans = []
-    for each in (0, 1):
-        ordered = np.sort(fractions[side == each])
-        empty = np.diff(ordered, append=ordered[0] + 1)
-        widest = int(empty.argmax())
-        low = float(ordered[(widest + 1) % len(ordered)])
-        spans.append((low, low + 1 - float(empty[widest])))
-    (low_a, high_a), (low_b, high_b) = spans
-    middle = (low_a + high_a) / 2
-    shift = middle + ((low_b + high_b) / 2 - middle) % 1.0 - (low_b + high_b) / 2
-    return [(low_a, high_a), (low_b + shift, high_b + shift)]
-
-
 def _vacuum_of(gaps_a: list[float]) -> int | None:
-    """Return which gap is vacuum, if any; refuse what is no pair of slabs."""
-    if min(gaps_a) < -_MIXED_A:
-        raise InputError(f"found sides that overlap by {-min(gaps_a):.1f} Å along z, expected one slab on the other")
-    wide = [index for index, gap in enumerate(gaps_a) if gap > _VACUUM_A]
+    """Return which gap is vacuum, if any; refuse sides that meet nowhere."""
+    wide = [index for index, gap in enumerate(gaps_a) if gap > VACUUM_A]
     if len(wide) == 2:
         raise InputError(f"found gaps of {gaps_a[0]:.1f} and {gaps_a[1]:.1f} Å, expected the sides to meet in one")
     return wide[0] if wide else None
