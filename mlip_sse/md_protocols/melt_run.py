@@ -1,7 +1,10 @@
-"""Run melt-quench glasses on the engine's md lane, one task for each seed, and put them together."""
+"""Run melt-quench glasses on the engine's md lane, one task for each seed, and put them together.
+
+What came out is looked at before it is called a glass; those that pass may then diffuse.
+"""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,25 +12,27 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from scipy.special import stdtrit
 
+from mlip_sse.analysis.glasses.ensemble import GlassEnsemble, glass_ensemble
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.engine import Engine, EngineSpec, Outcome, Work
 from mlip_sse.engine import Progress as TaskProgress
 from mlip_sse.errors import SpecError
+from mlip_sse.md_protocols.glass_diffusion import GlassDiffusion, diffuse
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
-from mlip_sse.md_protocols.melt_tasks import segment_deck
+from mlip_sse.md_protocols.melt_tasks import N_BLOCKS, segment_deck
 from mlip_sse.md_protocols.relaxation import closest_pair
 from mlip_sse.md_protocols.structure import build_structure
 from mlip_sse.potentials import LammpsInput, Potential, load_potential
 from mlip_sse.potentials.lammps_data import data_text
 from mlip_sse.potentials.lammps_install import find_executable
 from mlip_sse.provenance import Provenance, sha256_of_file
+from mlip_sse.trajectory.model import Trajectory
 
 __all__ = ["MeltQuenchResult", "run_melt_quench"]
 
-_FASTEST_K_PS = 10.0
 _CONFIDENCE = 0.95
-_FEW_ATOMS = 200
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,12 @@ class MeltQuenchResult:
     glasses
         One for each seed: the melt's displacements, density, ``structure``, ``trajectory``, and ``ended`` with the
         reason where there is no glass.
-    density_g_cm3
-        Mean over the glasses with its interval; None where there is none.
+    ensemble
+        What was found of the glasses that were made, each and together; None where there is none.
+    diffusion
+        D(T) over the glasses, where it was asked for and none was refused.
     verdict
-        Refused where no seed gave a glass.
+        Refused where no seed gave a glass, or one gave something else.
     n_reused
         How many glasses had been made by an earlier call.
     """
@@ -58,10 +65,16 @@ class MeltQuenchResult:
     n_atoms: int
     quench_rate_k_ps: float
     glasses: tuple[dict[str, Any], ...]
-    density_g_cm3: Interval | None
+    ensemble: GlassEnsemble | None
+    diffusion: GlassDiffusion | None
     verdict: Verdict
     n_reused: int
     provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def density_g_cm3(self) -> Interval | None:
+        """Mean over the glasses with its interval; None where there is none."""
+        return None if self.ensemble is None else self.ensemble.density_g_cm3.interval
 
     @property
     def is_refused(self) -> bool:
@@ -73,7 +86,7 @@ class MeltQuenchResult:
         from mlip_sse.analysis.results import to_plain
 
         names = ("folder", "potential", "n_atoms", "quench_rate_k_ps", "glasses", "density_g_cm3")
-        plain = {name: to_plain(getattr(self, name)) for name in names}
+        plain = {name: to_plain(getattr(self, name)) for name in (*names, "ensemble", "diffusion")}
         plain |= {"quality": str(self.verdict.quality), "reasons": list(self.verdict.reasons)}
         return {**plain, "n_reused": self.n_reused, "provenance": to_plain(self.provenance)}
 
@@ -114,9 +127,9 @@ def run_melt_quench(
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
     _check_domain(spec, model)
-    atoms = _expanded(spec)
-    lines = model.lammps_for(atoms.get_chemical_symbols())
-    inputs = _inputs(spec, atoms, lines)
+    starts = _starts(spec)
+    lines = model.lammps_for(starts[0].get_chemical_symbols())
+    inputs = _inputs(spec, starts, lines)
     settings = {
         "executable": os.fspath(find_executable().absolute()),
         "files": {sha256_of_file(file): os.fspath(file) for file in lines.files},
@@ -126,15 +139,24 @@ def run_melt_quench(
     told = None if progress is None else (lambda state: progress("glasses", state))
     with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
         outcomes = lanes.run("md", work, inputs, min_success=1.0, progress=told)
-    glasses = tuple(_figures(seed, outcome) for seed, outcome in zip(spec.seeds, outcomes, strict=True))
-    density, verdict = _together(spec, glasses, len(atoms))
+        glasses = tuple(_figures(seed, outcome) for seed, outcome in zip(spec.seeds, outcomes, strict=True))
+        made = {each["seed"]: each["glass"] for each in glasses if each["glass"] is not None}
+        ensemble = _ensemble(spec, made) if made else None
+        verdict = _verdict(glasses, ensemble)
+        diffusion = None
+        if spec.diffusion is not None and ensemble is not None and verdict.quality != "refused":
+            files = {seed: glass["structure"] for seed, glass in made.items()}
+            diffusion = diffuse(spec.diffusion, files, model, spec.mobile, lanes, progress)
+            for reason in diffusion.verdict.reasons:
+                verdict = verdict.weaken(reason)
     return MeltQuenchResult(
         folder=os.fspath(folder),
         potential=model.card.name,
-        n_atoms=len(atoms),
+        n_atoms=len(starts[0]),
         quench_rate_k_ps=spec.quench_rate_k_ps,
         glasses=glasses,
-        density_g_cm3=density,
+        ensemble=ensemble,
+        diffusion=diffusion,
         verdict=verdict,
         n_reused=outcomes.n_reused,
         provenance=Provenance(settings=spec.model_dump(mode="json")),
@@ -148,33 +170,42 @@ def _check_domain(spec: MeltQuenchSpec, model: Potential) -> None:
             raise SpecError(f"{name}: found {found:g} K, but the potential holds {low:g} to {high:g} K")
 
 
-def _expanded(spec: MeltQuenchSpec) -> Atoms:
-    """Return the crystal, scaled to the volume it melts from: without room it would melt late, under pressure."""
+def _starts(spec: MeltQuenchSpec) -> list[Atoms]:
+    """Return what each seed starts from.
+
+    Units are packed anew for each. A crystal is scaled to the volume it melts from: without room it would melt late,
+    under pressure.
+    """
     densities = spec.structure.density_g_cm3
-    atoms = build_structure(spec.structure, None if densities is None else densities[0])
+    density = None if densities is None else densities[0]
+    if spec.structure.glass is not None:
+        return [build_structure(spec.structure, density, seed) for seed in spec.seeds]
+    atoms = build_structure(spec.structure, density)
     atoms.set_cell(atoms.cell.array * np.cbrt(spec.start_volume), scale_atoms=True)
-    return atoms
+    return [atoms] * len(spec.seeds)
 
 
-def _inputs(spec: MeltQuenchSpec, atoms: Atoms, lines: LammpsInput) -> list[dict[str, Any]]:
+def _inputs(spec: MeltQuenchSpec, starts: Sequence[Atoms], lines: LammpsInput) -> list[dict[str, Any]]:
     """Return the inputs of each seed's task."""
-    bond = closest_pair(atoms) / float(np.cbrt(spec.start_volume))
-    melted_a = spec.melted_a if spec.melted_a is not None else min(bond, 3.0)
-    common = {
-        "data": data_text(atoms, lines),
-        "files": {file.name: sha256_of_file(file) for file in lines.files},
-        "melted_a": melted_a,
-    }
     return [
         {
-            **common,
+            "data": data_text(atoms, lines),
+            "files": {file.name: sha256_of_file(file) for file in lines.files},
+            "melted_a": _melted_a(spec, atoms),
             "segments": [
                 {"stage": part.stage, "deck": segment_deck(spec, lines, seed, part, is_first=index == 0)}
                 for index, part in enumerate(spec.segments)
             ],
         }
-        for seed in spec.seeds
+        for seed, atoms in zip(spec.seeds, starts, strict=True)
     ]
+
+
+def _melted_a(spec: MeltQuenchSpec, atoms: Atoms) -> float | None:
+    """Return how far each element must go for a liquid; packed units have no order that must be lost."""
+    if spec.melted_a is not None or spec.structure.glass is not None:
+        return spec.melted_a
+    return min(closest_pair(atoms) / float(np.cbrt(spec.start_volume)), 3.0)
 
 
 def _figures(seed: int, outcome: Outcome) -> dict[str, Any]:
@@ -186,35 +217,35 @@ def _figures(seed: int, outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-def _together(spec: MeltQuenchSpec, glasses: Sequence[dict[str, Any]], n_atoms: int) -> tuple[Interval | None, Verdict]:
-    """Return the mean density and what is to be said of the glasses."""
-    made = [each for each in glasses if each["glass"] is not None]
+def _ensemble(spec: MeltQuenchSpec, made: Mapping[int, Mapping[str, Any]]) -> GlassEnsemble:
+    """Look at all glasses, at the end temperature."""
+    packed = spec.structure.glass
+    return glass_ensemble(
+        [Trajectory.read(glass["trajectory"], temperature_k=spec.end_temperature_k) for glass in made.values()],
+        mobile=spec.mobile,
+        expected=None if packed is None else packed.glass_units().shares(),
+        quench_rate_k_ps=spec.quench_rate_k_ps,
+        names=[f"seed {seed}" for seed in made],
+        densities_g_cm3=[_interval(glass["density_g_cm3"], glass["density_error_g_cm3"]) for glass in made.values()],
+    )
+
+
+def _interval(value: float, error: float) -> Interval:
+    """Return the interval of one glass, from the means of its blocks."""
+    half = float(stdtrit(N_BLOCKS - 1, 0.5 * (1 + _CONFIDENCE))) * error
+    return Interval(value, value - half, value + half, _CONFIDENCE, f"{N_BLOCKS} blocks of one glass, Student's t")
+
+
+def _verdict(glasses: Sequence[dict[str, Any]], ensemble: GlassEnsemble | None) -> Verdict:
+    """Return what is to be said of the glasses, and of the seeds that gave none."""
     verdict = Verdict()
     for each in glasses:
         if (ended := each["ended"]) is not None:
             reason = f"seed {each['seed']} ended in the {ended['stage']}: {ended['kind']}: {ended['reason']}"
-            verdict = verdict.weaken(reason) if made else verdict.refuse(reason)
-    if not made:
-        return None, verdict
-    if spec.quench_rate_k_ps > _FASTEST_K_PS:
-        verdict = verdict.weaken(
-            f"quenched at {spec.quench_rate_k_ps:g} K/ps, expected {_FASTEST_K_PS:g} or less: the structure of the "
-            "melt is frozen in"
-        )
-    if n_atoms < _FEW_ATOMS:
-        verdict = verdict.weaken(f"found {n_atoms} atoms, expected {_FEW_ATOMS} or more: a glass has no unit cell")
-    values = np.array([each["glass"]["density_g_cm3"] for each in made])
-    if len(values) == 1:
-        error = made[0]["glass"]["density_error_g_cm3"]
-        verdict = verdict.weaken("one glass: its density's interval does not know how glasses differ")
-        return _interval(float(values[0]), error, 7, "blocks of one glass, Student's t"), verdict
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
-    method = f"mean over {len(values)} glasses, Student's t"
-    return _interval(float(values.mean()), error, len(values) - 1, method), verdict
-
-
-def _interval(value: float, error: float, dof: int, method: str) -> Interval:
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(dof, 0.5 * (1 + _CONFIDENCE))) * error
-    return Interval(value, value - half, value + half, _CONFIDENCE, method)
+            verdict = verdict.refuse(reason) if ensemble is None else verdict.weaken(reason)
+    if ensemble is None:
+        return verdict
+    is_refused = "refused" in (verdict.quality, ensemble.verdict.quality)
+    for reason in ensemble.verdict.reasons:
+        verdict = verdict.refuse(reason) if is_refused else verdict.weaken(reason)
+    return verdict

@@ -1,10 +1,11 @@
-"""Spec of a glass made by melting a crystal and quenching it."""
+"""Spec of glasses: a crystal is melted, or units are packed, then quenched."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlip_sse.md_protocols.bulk_specs import BulkDynamicsSpec
 from mlip_sse.md_protocols.protocol_spec import ProtocolSpec
 
 __all__ = ["MeltQuenchSpec", "StageSegment"]
@@ -13,6 +14,7 @@ _TOLERANCE = 1e-6
 _MIN_FRAMES = 4
 _MIN_BLOCKS = 8
 
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
 StageName = Literal["melt", "quench", "anneal"]
 
 
@@ -37,7 +39,7 @@ class StageSegment:
 
 
 class MeltQuenchSpec(ProtocolSpec):
-    """Glasses: a crystal is melted, quenched at a rate and annealed, all at constant pressure, once for each seed."""
+    """Glasses, one for each seed: a crystal or packed units, molten, quenched at a rate and annealed at a pressure."""
 
     protocol: Literal["melt_quench"] = Field(description="the kind of protocol")
     melt_temperature_k: float = Field(gt=0, le=20000, description="temperature of the melt in K", examples=[1200.0])
@@ -46,17 +48,24 @@ class MeltQuenchSpec(ProtocolSpec):
     end_temperature_k: float = Field(300.0, gt=0, le=20000, description="temperature of the glass in K")
     anneal_ps: float = Field(50.0, gt=0, description="time at that temperature in ps; its second half is averaged")
     start_volume: float = Field(
-        1.1, ge=0.8, le=2.0, description="volume the crystal is scaled to before it melts, over its own"
+        1.1, ge=0.8, le=2.0, description="volume a crystal is scaled to before it melts, over its own; not for a glass"
     )
     melted_a: float | None = Field(
         None,
         gt=0,
         le=50,
-        description="distance in Å that each element must have gone in half of melt_ps; the shortest bond if not given",
+        description="distance in Å that each element must have gone in half of melt_ps; not given, the shortest bond "
+        "of a crystal, and none for packed units",
         examples=[2.5],
     )
     seeds: tuple[Annotated[int, Field(ge=1, le=899_999_999)], ...] = Field(
-        (1, 2, 3), min_length=1, description="one glass for each"
+        (1, 2, 3), min_length=1, description="one glass for each, packed anew where units are packed"
+    )
+    mobile: Symbol = Field("Li", description="the ion whose surroundings, and whose diffusion, are looked at")
+    diffusion: BulkDynamicsSpec | None = Field(
+        None,
+        description="dynamics of each glass at constant volume, at each temperature in its own mean cell",
+        examples=[{"temperatures_k": [300.0, 400.0, 500.0], "cell_ps": 5.0, "settle_ps": 2.0, "production_ps": 50.0}],
     )
     timestep_fs: float = Field(2.0, gt=0, le=20, description="MD time step in fs; 1 above 1200 K, 0.5 with hydrogen")
     pressure_gpa: float = Field(0.0, ge=-10, le=1000, description="pressure in GPa")
@@ -71,6 +80,10 @@ class MeltQuenchSpec(ProtocolSpec):
         if self.end_temperature_k >= self.melt_temperature_k:
             raise ValueError(
                 f"end_temperature_k: found {self.end_temperature_k:g}, expected less than melt_temperature_k"
+            )
+        if self.diffusion is not None and (hot := max(self.diffusion.temperatures_k)) > self.melt_temperature_k:
+            raise ValueError(
+                f"diffusion.temperatures_k: found {hot:g}, expected at most melt_temperature_k: it is no glass then"
             )
         densities = self.structure.density_g_cm3
         if densities is not None and len(densities) != 1:

@@ -28,10 +28,12 @@ from mlip_sse.md_protocols.segment_runs import LOG_FILE, SegmentRunner, join_dum
 from mlip_sse.potentials import LammpsInput
 from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["GLASS_FILE", "root_mean_square_displacements", "segment_deck", "start"]
+__all__ = ["GLASS_FILE", "N_BLOCKS", "root_mean_square_displacements", "segment_deck", "start"]
 
 GLASS_FILE = "glass.extxyz"
-_N_BLOCKS = 8
+N_BLOCKS = 8
+# FIRE, whose steps are short: a line search leaps through the wall between packed atoms into holes of a potential.
+_RELAX = ("min_style fire", "minimize 0.0 0.1 300 3000", "reset_timestep 0")
 
 
 def segment_deck(spec: MeltQuenchSpec, lines: LammpsInput, seed: int, segment: StageSegment, *, is_first: bool) -> str:
@@ -39,7 +41,8 @@ def segment_deck(spec: MeltQuenchSpec, lines: LammpsInput, seed: int, segment: S
     potential = potential_lines(lines, spec.timestep_fs, segment.n_steps)
     if is_first:
         velocities = velocity_line(segment.first_k, seeds_of(seed, segment.first_k)[0])
-        begin = [*head_lines(lines), *potential, velocities]
+        relaxed = [] if spec.structure.glass is None else list(_RELAX)
+        begin = [*head_lines(lines), *potential, *relaxed, velocities]
     else:
         begin = [f"read_restart {PREVIOUS_FILE}", *potential]
     span = f"{number_text(segment.first_k)} {number_text(segment.last_k)} {number_text(DAMP_PS)}"
@@ -92,7 +95,8 @@ def _glass(runner: SegmentRunner, inputs: dict[str, Any], folder: Path) -> dict[
         join_dumps([place / TRAJECTORY_FILE for place in places], trajectory)
         if stage == "melt":
             result["melt"] = _melt(places, trajectory)
-            if (reason := _solid(result["melt"], inputs["melted_a"])) is not None:
+            limit = inputs["melted_a"]
+            if limit is not None and (reason := _solid(result["melt"], limit)) is not None:
                 found = {"kind": "not_melted", "reason": reason, "stage": stage, "segment": len(done) - 1}
                 return {**result, "ended": found, "n_segments_done": len(done)}
     result["glass"] = {**_means(places), "structure": _write_glass(trajectory, folder), "trajectory": trajectory.name}
@@ -143,8 +147,8 @@ def _means(places: Sequence[Path]) -> dict[str, Any]:
         )
     }
     half = {name: values[len(values) // 2 :] for name, values in columns.items()}
-    blocks = np.array([block.mean() for block in np.array_split(half["density_g_cm3"], _N_BLOCKS)])
-    error = float(blocks.std(ddof=1) / np.sqrt(_N_BLOCKS))
+    blocks = np.array([block.mean() for block in np.array_split(half["density_g_cm3"], N_BLOCKS)])
+    error = float(blocks.std(ddof=1) / np.sqrt(N_BLOCKS))
     return {**{name: float(values.mean()) for name, values in half.items()}, "density_error_g_cm3": error}
 
 

@@ -51,7 +51,9 @@ class StructureSpec(Spec):
     def _one_source(self) -> Self:
         found = [name for name in ("prototype", "crystal", "file", "glass") if getattr(self, name) is not None]
         if len(found) != 1:
-            raise ValueError(f"found {' and '.join(found) or 'none'} of prototype, crystal, glass and file, expected one")
+            raise ValueError(
+                f"found {' and '.join(found) or 'none'} of prototype, crystal and file (or glass), expected one"
+            )
         if self.prototype is None and self.species:
             raise ValueError(f"found species beside {found[0]}, expected it alone to say which species there are")
         if self.glass is not None and (self.density_g_cm3 is None or self.repeats != (1, 1, 1)):

@@ -14,25 +14,34 @@ __all__ = ["build_structure"]
 _G_CM3_PER_AMU_A3 = 1.66053906660
 
 
-def build_structure(spec: StructureSpec, density_g_cm3: float | None) -> Atoms:
+def build_structure(spec: StructureSpec, density_g_cm3: float | None, seed: int = 1) -> Atoms:
     """Return the supercell of a protocol, scaled to a density.
 
     Parameters
     ----------
     spec
-        Prototype, crystal or file, and the repeats.
+        Prototype, crystal, glass or file, and the repeats.
     density_g_cm3
         Density to scale to, in g/cm³; None keeps the cell of the file.
+    seed
+        Of a packed glass; nothing else is random.
 
     Raises
     ------
     CatalogueError
         When there is no crystal of that name.
     InputError
-        When the crystal is disordered, or the file is missing or not periodic in three directions.
+        When the crystal is disordered, the file is missing or not periodic in three directions, or a glass cannot be
+        packed.
     FormatError
         When ASE cannot read the file.
     """
+    if spec.glass is not None and density_g_cm3 is not None:
+        from mlip_sse.structures.glasses import pack_units
+
+        packed = pack_units(spec.glass.glass_units().counts, density_g_cm3, seed)
+        del packed.arrays["unit"]
+        return packed
     unit = _unit(spec)
     atoms = unit.repeat(spec.repeats)
     if density_g_cm3 is not None:

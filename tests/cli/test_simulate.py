@@ -133,8 +133,8 @@ def test_glasses_are_a_table_and_none_is_exit_code_one(program, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     structure = {"prototype": "rocksalt", "species": ["Li", "Cl"], "repeats": [2, 2, 2], "density_g_cm3": [2.07]}
     data = {"description": "salt", "protocol": "melt_quench", "structure": structure, "potential": "licl_born_mayer"}
-    data |= {"melt_temperature_k": 400.0, "melt_ps": 0.4, "quench_rate_k_ps": 500.0, "anneal_ps": 0.4, "seeds": [1]}
-    data |= {"dump_every_fs": 20.0, "melted_a": 0.01}
+    data |= {"melt_temperature_k": 1600.0, "melt_ps": 1.5, "quench_rate_k_ps": 2600.0, "anneal_ps": 0.4, "seeds": [1]}
+    data |= {"dump_every_fs": 20.0, "melted_a": 0.01, "start_volume": 1.3}
     (tmp_path / "warm.yaml").write_text(yaml.safe_dump(data))
     outcome = program("simulate", "warm.yaml", "--workers", 1)
     assert outcome.code == 0, outcome.err
@@ -142,14 +142,20 @@ def test_glasses_are_a_table_and_none_is_exit_code_one(program, tmp_path, monkey
     assert lines[1].split()[0] == "1"
     assert lines[1].endswith("glass.extxyz")
     assert lines[2].startswith("density ")
-    assert lines[3] == "quenched  at 500 K/ps, 64 atoms"
-    assert all(line.startswith("weak ") for line in lines[4:])
+    (place,) = (k for k, line in enumerate(lines) if line == "quenched  at 2600 K/ps, 64 atoms")
+    assert lines[place - 1].startswith("S(q)      sharpest peak ")
+    assert all(line.startswith("weak ") for line in lines[place + 1 :])
     found = json.loads(program("simulate", "warm.yaml", "--json").out)
     assert (found["quality"], found["n_reused"]) == ("weak", 1)
-    (tmp_path / "solid.yaml").write_text(yaml.safe_dump({**data, "melted_a": 2.5}))
+    (tmp_path / "solid.yaml").write_text(yaml.safe_dump({**data, "melted_a": 30.0}))
     refused = program("simulate", "solid.yaml")
     assert refused.code == 1
     assert "ended in the melt: not_melted" in refused.out
+    warm = {**data, "melt_temperature_k": 400.0, "start_volume": 1.0, "quench_rate_k_ps": 500.0}
+    (tmp_path / "crystal.yaml").write_text(yaml.safe_dump(warm))
+    still = program("simulate", "crystal.yaml")
+    assert still.code == 1
+    assert "it is a crystal, or did not melt" in still.out
 
 
 def test_a_refused_relaxation_leaves_with_exit_code_one(program, tmp_path, monkeypatch, lammps):

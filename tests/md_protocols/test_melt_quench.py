@@ -85,7 +85,13 @@ def test_the_density_is_that_of_the_glasses_with_students_t(made):
     assert result.density_g_cm3.value == pytest.approx(np.mean(values))
     assert (result.density_g_cm3.low, result.density_g_cm3.high) == pytest.approx((low, high))
     assert result.verdict.quality == "weak"
-    assert [reason.split(",")[0] for reason in result.verdict.reasons] == ["quenched at 1300 K/ps", "found 64 atoms"]
+    assert [reason.split(",")[0] for reason in result.verdict.reasons] == [
+        "quenched at 1300 K/ps",
+        "found 64 atoms",
+        "2 glasses",
+    ]
+    assert not any(each.bragg.is_crystalline for each in result.ensemble.reports)
+    assert result.ensemble.units == {}  # a salt has no polyanions
 
 
 def test_the_quench_goes_on_where_the_melt_was(made):
@@ -182,8 +188,8 @@ def test_displacements_are_of_each_element_without_the_drift():
 
 
 def test_an_interval_is_students():
-    interval = _interval(2.0, 0.1, 2, "")
-    assert (interval.low, interval.high) == pytest.approx(student.interval(0.95, 2, 2.0, 0.1))
+    interval = _interval(2.0, 0.1)
+    assert (interval.low, interval.high) == pytest.approx(student.interval(0.95, 7, 2.0, 0.1))
 
 
 def test_the_shipped_protocol_is_what_the_guide_says():

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["BetweenGlasses", "GlassEnsemble", "between_glasses", "glass_ensemble"]
 
 _FEW_GLASSES = 3
-_BLOCKS_DOF = 7
 
 
 @dataclass(frozen=True)
@@ -119,27 +118,26 @@ def between_glasses(
     Raises
     ------
     InputError
-        When no value is there, or not all are finite.
+        When there are fewer than two values, or not all are finite.
     """
     found = np.asarray(values, dtype=np.float64)
     own = np.zeros(len(found)) if errors is None else np.asarray(errors, dtype=np.float64)
-    if not len(found) or found.shape != own.shape or not np.isfinite(found).all():
-        raise InputError(f"found {len(found)} values and {len(own)} errors, expected one finite value for each glass")
+    if len(found) < 2 or found.shape != own.shape or not np.isfinite(found).all():
+        raise InputError(
+            f"found {len(found)} values and {len(own)} errors, expected a finite value for each of two glasses or more"
+        )
     own = np.where(np.isfinite(own), own, 0.0)
     mean, within = float(found.mean()), float(np.mean(own**2))
     k = len(found)
-    if k == 1:
-        spread, dof, method = within, _BLOCKS_DOF, "one glass: its own run's error alone"
-    else:
-        spread, dof = float(found.var(ddof=1)), k - 1
-        method = f"mean over {k} glasses, Student's t of {dof} degrees of freedom"
+    spread, dof = float(found.var(ddof=1)), k - 1
+    method = f"mean over {k} glasses, Student's t of {dof} degrees of freedom"
     half = float(stdtrit(dof, 0.5 * (1.0 + confidence))) * float(np.sqrt(spread / k))
     low, high = mean - half, mean + half
     if share_of is not None:
         binomial = share_interval_of(mean, spread / k, share_of, share_of, confidence, "centres")
         low, high = max(0.0, min(low, binomial.low)), min(1.0, max(high, binomial.high))
         method = f"{method}, at least Clopper-Pearson's of {share_of} atoms"
-    between = float(np.sqrt(max(0.0, spread - within))) if k > 1 else float("nan")
+    between = float(np.sqrt(max(0.0, spread - within)))
     return BetweenGlasses(
         Interval(mean, low, high, confidence, method), tuple(found.tolist()), between, float(np.sqrt(within))
     )
@@ -153,6 +151,7 @@ def glass_ensemble(
     quench_rate_k_ps: float | None = None,
     criteria: GlassCriteria | None = None,
     names: Sequence[str] | None = None,
+    densities_g_cm3: Sequence[Interval] | None = None,
 ) -> GlassEnsemble:
     """Look at each glass and at all together.
 
@@ -164,6 +163,8 @@ def glass_ensemble(
         As for `glass_report`.
     names
         What the glasses are called in reasons; their numbers if not given.
+    densities_g_cm3
+        Of each, where they are known better than from the stored cells.
 
     Raises
     ------
@@ -187,6 +188,7 @@ def glass_ensemble(
             quench_rate_k_ps=quench_rate_k_ps,
             criteria=criteria,
             bragg=tests[place] if tests else None,
+            density_g_cm3=None if densities_g_cm3 is None else densities_g_cm3[place],
         )
         for place, each in enumerate(trajectories)
     )
@@ -218,6 +220,8 @@ def _composition(trajectory: "Trajectory") -> dict[str, int]:
 
 def _pooled(intervals: Sequence[Interval], share_of: int | None) -> BetweenGlasses:
     values = [each.value if each.value is not None else np.nan for each in intervals]
+    if len(intervals) == 1:
+        return BetweenGlasses(intervals[0], (values[0],), float("nan"), _errors(intervals)[0])
     return between_glasses(values, _errors(intervals), share_of=share_of)
 
 
@@ -233,7 +237,11 @@ def _optional(intervals: Sequence[Interval | None], share_of: int | None) -> Bet
 
 def _numbers(values: Sequence[float | None]) -> BetweenGlasses | None:
     there = [each for each in values if each is not None]
-    return between_glasses(there) if there and len(there) == len(values) else None
+    if len(there) < len(values):
+        return None
+    if len(there) == 1:
+        return BetweenGlasses(Interval(there[0], -np.inf, np.inf, 0.95, "one glass"), (there[0],), np.nan, np.nan)
+    return between_glasses(there)
 
 
 def _verdict(reports: Sequence[GlassReport], names: Sequence[str]) -> Verdict:

@@ -144,6 +144,7 @@ def glass_report(
     quench_rate_k_ps: float | None = None,
     criteria: GlassCriteria | None = None,
     bragg: BraggTest | None = None,
+    density_g_cm3: Interval | None = None,
 ) -> GlassReport:
     """Look at one glass.
 
@@ -161,6 +162,8 @@ def glass_report(
         What it must be.
     bragg
         The test of this glass, where it was made together with others; its own smooth part otherwise.
+    density_g_cm3
+        Where it is known better than from the stored cells, of which the second half counts.
 
     Raises
     ------
@@ -175,7 +178,7 @@ def glass_report(
     ligand = pair[1] if pair is not None else _counter_ion(trajectory, mobile)
     report = GlassReport(
         n_atoms=len(trajectory.species),
-        density_g_cm3=_density(trajectory),
+        density_g_cm3=density_g_cm3 or _density(trajectory),
         units={} if found is None else dict(found.centre_shares),
         intact=None if found is None else found.intact,
         homopolar=None if found is None else found.bound_to_ligand,

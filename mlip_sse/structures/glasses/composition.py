@@ -42,6 +42,23 @@ class GlassUnits:
     counts: Mapping[str, int]
     li2s_percent: float
 
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> "GlassUnits":
+        """Return units by their numbers.
+
+        Raises
+        ------
+        InputError
+            When a unit is not known, or they are charged together.
+        """
+        if charge := sum(n * rigid_unit(name).charge_e for name, n in counts.items()):
+            parts = ", ".join(f"{n} {name} ({rigid_unit(name).charge_e:+d} e)" for name, n in counts.items())
+            raise InputError(f"found a charge of {charge:+d} e in {parts}, expected none: change the number of cations")
+        n_cations = sum(n for name, n in counts.items() if rigid_unit(name).charge_e > 0)
+        n_phosphorus = sum(n * rigid_unit(name).symbols.count("P") for name, n in counts.items())
+        total = n_cations + n_phosphorus  # 2 (Li2S + P2S5)
+        return cls(dict(counts), 100.0 * n_cations / total if total else 0.0)
+
     @property
     def n_atoms(self) -> int:
         """Atoms of all units."""
@@ -168,10 +185,8 @@ def _mixtures(li2s_percent: float, n_atoms: int) -> list[GlassUnits]:
 
 def _neutral(counts: Mapping[str, int], cation: str) -> GlassUnits:
     there = {name: n for name, n in counts.items() if n}
-    n_cations = -sum(n * rigid_unit(name).charge_e for name, n in there.items())
-    n_phosphorus = sum(n * rigid_unit(name).symbols.count("P") for name, n in there.items())
-    total = n_cations + n_phosphorus  # 2 (Li2S + P2S5)
-    return GlassUnits({**there, cation: n_cations}, 100.0 * n_cations / total if total else 0.0)
+    charge = sum(n * rigid_unit(name).charge_e for name, n in there.items())
+    return GlassUnits.of({**there, cation: -charge})
 
 
 def _distance(each: GlassUnits, li2s_percent: float, n_atoms: int) -> float:

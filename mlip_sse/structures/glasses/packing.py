@@ -57,7 +57,7 @@ class PackingSettings:
 
 
 def pack_units(
-    counts: Mapping[str | RigidUnit, int] | Sequence[tuple[RigidUnit, int]],
+    counts: Mapping[str, int] | Sequence[tuple[RigidUnit, int]],
     density_g_cm3: float,
     seed: int,
     settings: PackingSettings | None = None,
@@ -69,7 +69,7 @@ def pack_units(
     Parameters
     ----------
     counts
-        How many of each unit, by name or as `RigidUnit`; their charges must add up to zero.
+        How many of each unit, by name, or pairs of a `RigidUnit` and a number; their charges must add up to zero.
     density_g_cm3
         Density, met exactly.
     seed
@@ -106,10 +106,9 @@ def pack_units(
     return with_step(atoms, "pack units", units=names, density_g_cm3=density_g_cm3, seed=seed)
 
 
-def _units(counts: Mapping[str | RigidUnit, int] | Sequence[tuple[RigidUnit, int]]) -> list[RigidUnit]:
+def _units(counts: Mapping[str, int] | Sequence[tuple[RigidUnit, int]]) -> list[RigidUnit]:
     """Return each unit as often as it is wanted, the largest first."""
-    pairs = counts.items() if isinstance(counts, Mapping) else counts
-    wanted = [(unit if isinstance(unit, RigidUnit) else rigid_unit(unit), n) for unit, n in pairs]
+    wanted = [(rigid_unit(name), n) for name, n in counts.items()] if isinstance(counts, Mapping) else list(counts)
     if any(n < 0 for _, n in wanted) or not sum(n for _, n in wanted):
         raise InputError(f"found counts {[n for _, n in wanted]}, expected at least one unit and none below zero")
     if charge := sum(n * unit.charge_e for unit, n in wanted):
