@@ -28,9 +28,18 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import xlogy
 
+from mlip_sse.analysis.interphase.growth_laws import (
+    MOST_BLOCKS,
+    GrowthLaw,
+    LinearLaw,
+    ParabolicLaw,
+    blocks,
+    dispersion_of,
+    generalised_mean,
+    rate_of_events,
+)
 from mlip_sse.analysis.mechanism.counting import poisson_limits
 from mlip_sse.analysis.results import Estimate, Interval, Verdict
 from mlip_sse.errors import InputError
@@ -39,7 +48,6 @@ __all__ = ["Growth", "Law", "Outcome", "fit_growth"]
 
 FEWEST_CONVERSIONS = 5
 _FEWEST_LOOKS = 5
-_MOST_BLOCKS = 12
 _DECIDED = 0.95
 _NEARLY_ALL = 0.8
 _MISFIT = 2.5
@@ -49,9 +57,9 @@ class Outcome(StrEnum):
     """What the counts say."""
 
     NO_REACTION = "no reaction"
-    NO_GROWTH = "no further growth"
-    FEW = "too few conversions for a rate"
-    GROWTH = "growth"
+    NO_GROWTH = "reacted, no further growth"
+    FEW = "few conversions, no rate"
+    GROWTH = "reacts and grows"
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Growth:
     from_ps, to_ps
         Part of the run that is fitted.
     thickness
-        Å by interface at the end of it, with the interval that runs like this one would scatter in.
+        Å by interface at the end of the run, with the interval that runs like this one would scatter in.
     verdict
         Quality and reasons.
     """
@@ -149,13 +157,13 @@ def fit_growth(
         raise InputError(f"found {units_by_length!r} units by Å of thickness, expected a positive number")
     begin, end, verdict = _fitted_part(times, counts, n_units, start_ps)
     t, n = times[begin:end], counts[:, begin:end].astype(np.float64)
-    parabolic, linear = (_law(each, t, n, units_by_length, confidence) for each in (_Parabolic, _Linear))
+    parabolic, linear = (_law(each, t, n, units_by_length, confidence) for each in (ParabolicLaw, LinearLaw))
     net = int(n[:, -1].sum() - n[:, 0].sum())
-    thickness = _thickness(float(n[:, -1].sum()), min(parabolic.dispersion, linear.dispersion), len(n), confidence)
+    thickness = _thickness(float(counts[:, -1].sum()), min(parabolic.dispersion, linear.dispersion), len(n), confidence)
     outcome, law, weight = Outcome.GROWTH, None, None
     if net < FEWEST_CONVERSIONS:
-        outcome = Outcome.FEW if net > 0 else Outcome.NO_GROWTH if n.any() else Outcome.NO_REACTION
-        if outcome is not Outcome.NO_REACTION:
+        outcome = Outcome.FEW if net > 0 else Outcome.NO_GROWTH if n[:, -1].any() else Outcome.NO_REACTION
+        if n.any():
             verdict = verdict.weaken(
                 f"{net} net conversions, expected at least {FEWEST_CONVERSIONS} for a rate: growth is only bounded"
             )
@@ -196,67 +204,20 @@ def _fitted_part(
     return begin, end, verdict
 
 
-class _Linear:
-    """E[ΔN] = κ Δt, variance κ Δt."""
-
-    @staticmethod
-    def power(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return counts
-
-    @staticmethod
-    def variances(
-        begin: NDArray[np.float64], middle: NDArray[np.float64], width: NDArray[np.float64], rate: float
-    ) -> NDArray[np.float64]:
-        return np.broadcast_to(rate * width, (len(begin), len(width)))
-
-    @staticmethod
-    def steps(before: NDArray[np.float64], width: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-        return np.broadcast_to(rate * width, before.shape)
-
-    factor = 1.0
-    of_length = 1
-
-
-class _Parabolic:
-    """E[Δ(N²)] = 2 κ Δt, variance 4 (N + ½) κ Δt, with N of the law itself so that weights are free of noise."""
-
-    @staticmethod
-    def power(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return counts**2
-
-    @staticmethod
-    def variances(
-        begin: NDArray[np.float64], middle: NDArray[np.float64], width: NDArray[np.float64], rate: float
-    ) -> NDArray[np.float64]:
-        thickness: NDArray[np.float64] = np.sqrt(begin[:, None] ** 2 + 2.0 * rate * middle)
-        return 4.0 * (thickness + 0.5) * rate * width
-
-    @staticmethod
-    def steps(before: NDArray[np.float64], width: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-        steps: NDArray[np.float64] = np.sqrt((before + 0.5) ** 2 + 2.0 * rate * width) - (before + 0.5)
-        return steps
-
-    factor = 2.0
-    of_length = 2
-
-
-_Kind = type[_Linear] | type[_Parabolic]
-
-
 def _law(
-    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], units_by_length: float, confidence: float
+    kind: GrowthLaw, times: NDArray[np.float64], counts: NDArray[np.float64], units_by_length: float, confidence: float
 ) -> Law:
     unit = units_by_length**-kind.of_length
     net = float(counts[:, -1].sum() - counts[:, 0].sum())
     if net < FEWEST_CONVERSIONS:
         low, high = poisson_limits(max(net, 0.0), confidence)
-        least, most = (_rate_of(kind, times, counts, events) * unit for events in (low, high))
+        least, most = (rate_of_events(kind, times, counts, events) * unit for events in (low, high))
         words = "no conversion: upper limit" if net <= 0 else f"{net:.0f} conversions: limits"
         return Law(Interval(None, least, most, confidence, f"{words}, exact Poisson"), None, 1.0)
-    rate, information = _generalised_mean(kind, times, counts, _MOST_BLOCKS)
+    rate, information = generalised_mean(kind, times, counts, MOST_BLOCKS)
     dispersion, dof = 1.0, math.inf
-    for n_blocks in (_MOST_BLOCKS, _MOST_BLOCKS // 2):
-        found, n_increments = _dispersion(kind, times, counts, n_blocks, rate)
+    for n_blocks in (MOST_BLOCKS, MOST_BLOCKS // 2):
+        found, n_increments = dispersion_of(kind, times, counts, n_blocks, rate)
         if found > dispersion:
             dispersion, dof = found, n_increments - 1.0
     if not rate > 0:
@@ -268,67 +229,13 @@ def _law(
     return Law(estimate.interval(confidence), estimate, dispersion)
 
 
-def _blocks(
-    times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return middles since the start and widths of the blocks, and the counts at their borders."""
-    borders = np.unique(np.linspace(0, len(times) - 1, min(n_blocks, len(times) - 1) + 1).round().astype(int))
-    t = times[borders] - times[0]
-    return 0.5 * (t[1:] + t[:-1]), np.diff(t), counts[:, borders]
-
-
-def _generalised_mean(
-    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int
-) -> tuple[float, float]:
-    """Return κ and its information, 1/variance for single conversions; the weights are those of the law with that κ."""
-    middle, width, at = _blocks(times, counts, n_blocks)
-    increments = np.diff(kind.power(at), axis=1)
-    rate = float(increments.sum() / (kind.factor * width.sum() * len(at)))
-    information = 0.0
-    for _ in range(20):
-        if rate <= 0:
-            break
-        weights = 1.0 / kind.variances(at[:, 0], middle, width, rate)
-        information = float((weights * (kind.factor * width) ** 2).sum())
-        last, rate = rate, float((weights * kind.factor * width * increments).sum()) / information
-        if abs(rate - last) <= 1e-10 * abs(last):
-            break
-    return rate, information
-
-
-def _dispersion(
-    kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], n_blocks: int, rate: float
-) -> tuple[float, int]:
-    """Return the mean square of the increments' deviations over what single conversions give, and their number."""
-    middle, width, at = _blocks(times, counts, n_blocks)
-    increments = np.diff(kind.power(at), axis=1)
-    if rate <= 0 or increments.size < 2:
-        return 1.0, increments.size
-    squares = (increments - kind.factor * rate * width) ** 2 / kind.variances(at[:, 0], middle, width, rate)
-    return float(squares.sum()) / (increments.size - 1), increments.size
-
-
-def _rate_of(kind: _Kind, times: NDArray[np.float64], counts: NDArray[np.float64], events: float) -> float:
-    """Return the κ at which so many conversions are expected from the counts at the start on."""
-    if events <= 0:
-        return 0.0
-    start, width = counts[:, :1], times[-1:] - times[0]
-
-    def excess(log_rate: float) -> float:
-        return float(kind.steps(start, width, math.exp(log_rate)).sum()) - events
-
-    middle = math.log(events / float(width[0]))
-    low, high = middle - 20.0, middle + 20.0 + 2.0 * math.log1p(float(counts.max()))
-    return math.exp(float(brentq(excess, low, high, xtol=1e-10)))
-
-
 def _compared(
     times: NDArray[np.float64], counts: NDArray[np.float64], parabolic: Law, linear: Law, units_by_length: float
 ) -> tuple[float | None, str]:
     """Return the share of the quasi-likelihood that is the parabolic law's, and the law that has nearly all of it."""
     if parabolic.estimate is None or linear.estimate is None:
         return None, "undecided"
-    _, width, at = _blocks(times, counts, _MOST_BLOCKS)
+    _, width, at = blocks(times, counts, MOST_BLOCKS)
     increments, before = np.diff(at, axis=1), at[:, :-1]
 
     def log_likelihood(steps: Callable[..., NDArray[np.float64]], law: Law, of_length: int) -> float:
@@ -336,7 +243,7 @@ def _compared(
         expected = steps(before, width, rate)
         return float((xlogy(increments, expected) - expected).sum())
 
-    difference = log_likelihood(_Parabolic.steps, parabolic, 2) - log_likelihood(_Linear.steps, linear, 1)
+    difference = log_likelihood(ParabolicLaw.steps, parabolic, 2) - log_likelihood(LinearLaw.steps, linear, 1)
     weight = float(1.0 / (1.0 + np.exp(-np.clip(difference / min(parabolic.dispersion, linear.dispersion), -500, 500))))
     return weight, "parabolic" if weight >= _DECIDED else "linear" if weight <= 1 - _DECIDED else "undecided"
 

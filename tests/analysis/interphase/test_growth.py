@@ -117,6 +117,10 @@ def test_few_conversions_a_plateau_and_reversal_have_no_rate():
         assert growth.outcome is Outcome.NO_GROWTH
         assert growth.verdict.quality is Quality.WEAK
         assert growth.linear.rate.value is None
+    for_a_while = np.where((TIMES > 20) & (TIMES < 60), 3, 0)
+    growth = fit_growth(TIMES, for_a_while, C)
+    assert growth.outcome is Outcome.NO_REACTION
+    assert growth.verdict.quality is Quality.WEAK
 
 
 def test_a_used_up_electrolyte_ends_the_fit_and_a_late_start_is_a_thickness():
@@ -126,6 +130,7 @@ def test_a_used_up_electrolyte_ends_the_fit_and_a_late_start_is_a_thickness():
     assert growth.to_ps < 60
     assert growth.parabolic.rate.low < rate < growth.parabolic.rate.high
     assert "the fit ends there" in growth.verdict.reasons[0]
+    assert growth.thickness.value == pytest.approx(40 / C)  # of the whole run
     late = fit_growth(TIMES, counts, C, start_ps=30.0)
     assert late.from_ps == 30.0
     assert late.parabolic.rate.low < rate < late.parabolic.rate.high

@@ -42,7 +42,7 @@ def test_numbers_tables_arrays_and_figure(findings):
     _, finding = findings[-1]
     numbers = finding.numbers
     assert (numbers["unit"], numbers["n_units"], numbers["n_interfaces"]) == ("PS4", 72, 2)
-    assert (numbers["reaction"], numbers["growth_law"]) == ("growth", "parabolic")
+    assert (numbers["reaction"], numbers["growth_law"]) == ("reacts and grows", "parabolic")
     assert numbers["P_products"] == "as predicted"
     rate = RATE_AT_600K * np.exp(-ENERGY_EV / BOLTZMANN_EV_PER_K * (1 / 700 - 1 / 600)) * 1e-4
     assert numbers["parabolic_rate_cm2_s"].low < rate < numbers["parabolic_rate_cm2_s"].high
@@ -57,7 +57,7 @@ def test_numbers_tables_arrays_and_figure(findings):
     shapes = finding.arrays["profile_densities"].shape
     assert shapes == (10, len(finding.arrays["class_names"]), len(finding.arrays["profile_z"]))
     left, right, first, last = finding.plot().get_axes()
-    assert right.get_title() == "growth: parabolic"
+    assert right.get_title() == "reacts and grows: parabolic"
     assert first.get_ylim() == last.get_ylim()
     assert "PS4" in left.get_title()
 
