@@ -54,7 +54,7 @@ class InterphaseRecipe(FindingRecipe):
         gt=0,
         lt=1,
         description="units by Å³ of the intact bulk; that of the slab from end to end where left out",
-        examples=[0.00394],
+        examples=[0.00417],
     )
     products: Mapping[str, Annotated[float, Field(gt=0)]] | None = Field(
         None,
