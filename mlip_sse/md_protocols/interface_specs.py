@@ -100,6 +100,9 @@ class InterfaceSpec(Spec):
     )
     max_strain: float = Field(0.05, gt=0, le=0.2, description="largest strain in the plane of any side")
     max_area_a2: float = Field(300.0, gt=0, le=1e5, description="largest area of the common cell in Å²")
+    min_width_a: float = Field(
+        9.0, ge=0, le=100, description="least width of the common cell in Å; images of an atom should not meet"
+    )
     max_atoms: int = Field(1000, ge=2, le=10_000_000, description="most atoms of the whole cell")
     gap_a: float = Field(2.5, ge=0.5, le=10, description="distance between the outermost planes before they relax, Å")
     strained: Literal["a", "b", "both"] = Field("b", description="which side takes the strain; the softer one")
@@ -146,6 +149,7 @@ class InterfaceSpec(Spec):
             thickness_b=self.b.thickness_a,
             max_strain=self.max_strain,
             max_area=self.max_area_a2,
+            min_width=self.min_width_a,
             max_atoms=self.max_atoms,
             gap_a=self.gap_a,
             strained=self.strained,
