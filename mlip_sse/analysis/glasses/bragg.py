@@ -153,16 +153,20 @@ def _test(one: Intensities, all_of_them: Sequence[Intensities]) -> BraggTest:
 
 
 def _smooth(q: NDArray[np.float64], found: Sequence[Intensities]) -> NDArray[np.float64]:
-    """Return the median intensity of the vectors nearest in length to each q, over ln 2, (n,)."""
+    """Return the median intensity of the vectors of about the same length as each q, over ln 2, (n,)."""
     lengths = np.concatenate([each.q for each in found])
     values = np.concatenate([each.values for each in found])
     rising = np.argsort(lengths, kind="stable")
     lengths, values = lengths[rising], values[rising]
-    n = min(_NEAREST * len(found), len(lengths))
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(values, n), axis=1)
-    starts = np.clip(np.searchsorted(lengths, q) - n // 2, 0, len(medians) - 1)
-    smooth: NDArray[np.float64] = medians[starts] / np.log(2.0)
-    return smooth
+    # stretches of some sixty vectors a glass; those of equal length, as many are in a cube, stay together
+    new = np.diff(np.round(lengths, 6), prepend=-1.0) > 0
+    firsts = np.maximum.accumulate(np.where(new, np.arange(len(lengths)), 0))
+    stretch = firsts // (_NEAREST * len(found))
+    bounds = np.flatnonzero(np.diff(stretch, prepend=-1))
+    parts = np.split(np.arange(len(lengths)), bounds[1:])
+    middles = [float(lengths[part].mean()) for part in parts]
+    medians = [float(np.median(values[part])) for part in parts]
+    return np.asarray(np.interp(q, middles, medians) / np.log(2.0), dtype=np.float64)
 
 
 def _atomic_numbers(symbols: Sequence[str]) -> NDArray[np.float64]:
