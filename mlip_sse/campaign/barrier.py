@@ -79,6 +79,11 @@ class Barrier(Question):
         )
 
     @property
+    def learning_spec(self) -> BarrierCampaignSpec:
+        """The campaign."""
+        return self.spec
+
+    @property
     def temperatures_k(self) -> tuple[float, float]:
         """From 300 K, or the end of the ramps where that is colder, to their end."""
         return min(_COLDEST_K, self.spec.explore.top_k), self.spec.explore.top_k

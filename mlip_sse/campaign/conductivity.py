@@ -37,6 +37,11 @@ class Conductivity(Question):
         self.spec = spec
 
     @property
+    def learning_spec(self) -> CampaignSpec:
+        """The campaign."""
+        return self.spec
+
+    @property
     def temperatures_k(self) -> tuple[float, float]:
         """From 300 K, or the coldest of the answer, to the end of the ramps."""
         return min(_COLDEST_K, *self.spec.temperatures_k), self.spec.hottest_k

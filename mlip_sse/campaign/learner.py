@@ -17,7 +17,6 @@ from mlip_sse.campaign.seeds import (
     HELD_OUT_EVERY,
     relaxation_inputs,
     relaxation_work,
-    seed_frames,
 )
 from mlip_sse.dataset import Dataset, LabelledFrame
 from mlip_sse.engine import Engine, Progress, Work
@@ -132,7 +131,7 @@ class Learner:
                 for place, atoms in enumerate(path):
                     atoms.info = {"group": f"{name} relaxation", "place": place}
                 frames += path
-            frames += seed_frames(self.spec, self.starts[k], name)
+            frames += self.question.seeds_around(self.starts[k], k, name)
         frames += self.question.more_seeds()
         clock.split("explore")
         labels, report = self._labelled(frames)
@@ -205,6 +204,7 @@ class Learner:
                 "stop_error_ev_a": explore.stop_error_ev_a,
                 "mobile": self.spec.mobile,
                 "shell_a": self.spec.select.shell_a,
+                **({"is_reactive": True} if segment.is_reactive else {}),
             }
             for segment in segments
         ]

@@ -36,7 +36,7 @@ from mlip_sse.trajectory.model import Trajectory
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Production", "ProductionRun", "dynamics_of", "probe", "probe_of", "produce"]
+__all__ = ["Production", "ProductionRun", "dynamics_of", "linked", "probe", "probe_of", "produce"]
 
 Say = Callable[[str, TaskProgress], None]
 
@@ -136,7 +136,7 @@ class Production:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         found = [run for run in (*self.runs, *self.member_runs) if run.trajectory.is_file()]
-        return [_linked(run.trajectory, target / run.file_name) for run in found]
+        return [linked(run.trajectory, target / run.file_name) for run in found]
 
 
 def dynamics_of(spec: CampaignSpec, *, duration_ps: float, seeds: Sequence[int]) -> BulkDynamicsSpec:
@@ -352,7 +352,7 @@ def _named(run: ProductionRun) -> ProductionRun:
     return replace(run, row=replace(run.row, path=f"trajectories/{run.file_name}"))
 
 
-def _linked(source: Path, target: Path) -> Path:
+def linked(source: Path, target: Path) -> Path:
     """Put a name of the file in place at once; a copy where links are not possible."""
     if target.is_file() and target.samefile(source):
         return target

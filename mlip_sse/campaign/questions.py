@@ -29,6 +29,7 @@ QUESTIONS: Mapping[str, str] = MappingProxyType(
     {
         "conductivity": "mlip_sse.campaign.conductivity:Conductivity",
         "barrier": "mlip_sse.campaign.barrier:Barrier",
+        "interface": "mlip_sse.campaign.interface:InterfaceReaction",
     }
 )
 """Where the class of each question lies, as ``module:name``."""
@@ -36,13 +37,22 @@ QUESTIONS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Segment:
-    """One run of exploration: where it starts, from which temperature to which, in what ensemble."""
+    """One run of exploration: where it starts, from which temperature to which, in what ensemble.
+
+    Parameters
+    ----------
+    name, start, temperatures_k, ensemble, seed
+        As they say.
+    is_reactive
+        Whether bonds may break and be made on the way.
+    """
 
     name: str
     start: "Atoms"
     temperatures_k: tuple[float, float]
     ensemble: str
     seed: int
+    is_reactive: bool = False
 
 
 class Question(ABC):
@@ -50,6 +60,11 @@ class Question(ABC):
 
     Every method is a function of the spec and of what it is given: a campaign that was killed asks again.
     """
+
+    @property
+    @abstractmethod
+    def learning_spec(self) -> LearningSpec:
+        """The campaign."""
 
     @property
     @abstractmethod
@@ -70,6 +85,20 @@ class Question(ABC):
         InputError
             When they cannot be built.
         """
+
+    def seeds_around(self, start: "Atoms", number: int, name: str) -> "list[Atoms]":
+        """Return the seeds around one of the starts, relaxed where that could be done.
+
+        Parameters
+        ----------
+        start, number
+            The structure, and its number among the starts.
+        name
+            What the groups of its frames begin with.
+        """
+        from mlip_sse.campaign.seeds import seed_frames
+
+        return seed_frames(self.learning_spec, start, name)
 
     def more_seeds(self) -> "list[Atoms]":
         """Return seeds beside those around the starts; ``info`` says group and place."""

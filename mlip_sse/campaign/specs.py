@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlip_sse.campaign.interface_specs import InterfaceCampaignSpec
 from mlip_sse.campaign.learning_specs import (
     Count,
     CrystalLearningSpec,
@@ -150,7 +151,9 @@ class BarrierCampaignSpec(CrystalLearningSpec):
         return self.seeds.n_frames + self.bands.n_images + super().least_labels
 
 
-CAMPAIGNS: Mapping[str, type[Spec]] = MappingProxyType({"conductivity": CampaignSpec, "barrier": BarrierCampaignSpec})
+CAMPAIGNS: Mapping[str, type[Spec]] = MappingProxyType(
+    {"conductivity": CampaignSpec, "barrier": BarrierCampaignSpec, "interface": InterfaceCampaignSpec}
+)
 """The spec of each question."""
 
 

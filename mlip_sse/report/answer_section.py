@@ -14,6 +14,7 @@ from mlip_sse.report.answer_figures import (
 from mlip_sse.report.barrier_section import barrier_cards, barrier_sentence, is_about_barriers
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import Figure, shown
+from mlip_sse.report.interface_section import interface_cards, interface_sentence, is_about_an_interface
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
 from mlip_sse.report.production import Production
 from mlip_sse.report.untrusted import interval, items, mapping, number, text, texts
@@ -70,6 +71,8 @@ def _numbers(record: CampaignRecord, answer: Mapping[str, Any], resolved: bool) 
     """Return the numbers that the campaign was asked for, and what they rest on."""
     if is_about_barriers(record):
         return [barrier_cards(answer), tag("p", barrier_sentence(answer, resolved))]
+    if is_about_an_interface(record):
+        return [interface_cards(answer), tag("p", interface_sentence(answer, resolved))]
     cards = _cards({key: interval(answer.get(key)) for key, *_ in _QUANTITIES})
     return [cards, tag("p", _sentence(record, resolved))]
 
@@ -130,6 +133,9 @@ def _so_far(record: CampaignRecord) -> list[Markup | None]:
             tag("p", "By the bands of the last probe, with what is left of their forces alone:"),
             barrier_cards(probe),
         ]
+    elif probe and is_about_an_interface(record):
+        error = written(interval(probe.get("reaction_energy_error_ev_atom")))
+        lines.append(tag("p", f"Reaction energies are off by {error} eV/atom on frames that never train."))
     elif probe:
         lines.append(tag("p", "From the short runs of the last probe, with their statistical errors alone:"))
         lines.append(_cards({key: interval(probe.get(key)) for key, *_ in _QUANTITIES[:2]}))
@@ -141,6 +147,8 @@ def _so_far(record: CampaignRecord) -> list[Markup | None]:
 
 def transport_section(record: CampaignRecord, production: Production) -> tuple[Markup | None, list[Figure]]:
     """Return table and plots of transport over temperature, and the plots to be drawn."""
+    if is_about_an_interface(record):
+        return None, []
     rows = [mapping(row) for row in items(mapping(record.answer).get("temperatures"))]
     rows = sorted(
         (row for row in rows if number(row.get("temperature_k"))), key=lambda row: number(row["temperature_k"]) or 0

@@ -8,6 +8,7 @@ import numpy as np
 from mlip_sse.report.barrier_section import is_about_barriers
 from mlip_sse.report.campaign_record import CampaignRecord
 from mlip_sse.report.figure import INK, PALETTE, SYMBOLS, Figure, axes, label, shown
+from mlip_sse.report.interface_section import is_about_an_interface
 from mlip_sse.report.markup import Markup, badge, bullets, joined, table, tag
 from mlip_sse.report.untrusted import interval, mapping, number, numbers, text, texts
 from mlip_sse.report.written import written
@@ -18,6 +19,11 @@ _PEAK_TOLERANCE_A = 0.05
 _NO_TEACHER = "No dynamics with the reference itself was run to compare with."
 _ON_PATHS = (
     "The reference was asked along the path of each hop; its energies stand beside those of the potential above."
+)
+
+_AT_REST = (
+    "The reference was asked for the energies of what the anneals left, brought to rest; they stand beside those of "
+    "the potential above."
 )
 
 
@@ -32,7 +38,7 @@ def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
     soft = _softening_plot(softening)
     parts = [
         tag("h2", "Held against its teacher"),
-        _teacher(teacher) if teacher else tag("p", _ON_PATHS if is_about_barriers(record) else _NO_TEACHER),
+        _teacher(teacher) if teacher else tag("p", _without_dynamics(record)),
         tag("h3", "Structure: pair distributions") if drawn else None,
         tag("div", *(shown(figure) for figure in drawn), class_="grid small") if drawn else None,
         _softening(softening),
@@ -41,6 +47,13 @@ def checks_section(record: CampaignRecord) -> tuple[Markup | None, list[Figure]]
         _speed(record.answer),
     ]
     return tag("section", *parts, id="teacher"), [*drawn, *([soft] if soft is not None else [])]
+
+
+def _without_dynamics(record: CampaignRecord) -> str:
+    """Say what the reference was asked for where it ran no dynamics."""
+    if is_about_barriers(record):
+        return _ON_PATHS
+    return _AT_REST if is_about_an_interface(record) else _NO_TEACHER
 
 
 def _teacher(teacher: Mapping[str, Any]) -> Markup:

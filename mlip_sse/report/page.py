@@ -22,6 +22,7 @@ from mlip_sse.report.campaign_record import CampaignRecord, read_campaign
 from mlip_sse.report.cell_figure import cell_plot
 from mlip_sse.report.checks_section import checks_section
 from mlip_sse.report.figure import Figure, embedded_json, shown
+from mlip_sse.report.interface_section import interface_section
 from mlip_sse.report.markup import Markup, tag
 from mlip_sse.report.origin_section import origin_section
 from mlip_sse.report.production import Production, read_production
@@ -34,6 +35,7 @@ _SECTIONS = {
     "answer": "Answer",
     "transport": "Transport",
     "hops": "Hops",
+    "interface": "Interface",
     "rounds": "Learning",
     "teacher": "Teacher",
     "cell": "Cell",
@@ -139,6 +141,7 @@ def _sections(record: CampaignRecord, production: Production, linked: bool) -> t
     parts = {
         "transport": transport_section(record, production),
         "hops": barrier_section(record),
+        "interface": interface_section(record),
         "rounds": rounds_section(record),
         "teacher": checks_section(record),
         "cell": _cell_section(record, production),

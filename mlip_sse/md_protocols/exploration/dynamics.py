@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from mlip_sse.potentials import Potential
 
-__all__ = ["Drive", "State", "run_states"]
+__all__ = ["ENSEMBLES", "Drive", "State", "run_states"]
+
+ENSEMBLES = ("nvt", "npt", "npz")
 
 _DAMP_PS, _BAROSTAT_PS = 0.1, 1.0
 _BARS_PER_GPA = 1e4
@@ -38,7 +40,7 @@ class Drive:
     timestep_fs
         Time step.
     ensemble
-        ``nvt``, or ``npt`` with a cell that keeps its shape.
+        ``nvt``; ``npt`` with a cell that keeps its shape; ``npz``, where the third cell vector alone, along z, gives.
     pressure_gpa
         Target of the barostat.
     seed
@@ -68,13 +70,17 @@ class Drive:
         first, last = (number_text(kelvin) for kelvin in self.temperatures_k)
         velocity_seed, thermostat_seed = seeds_of(self.seed, self.temperatures_k[0])
         push = number_text(self.pressure_gpa * _BARS_PER_GPA)
-        move = "nve" if self.ensemble == "nvt" else f"nph iso {push} {push} {_BAROSTAT_PS}"
+        gives = {
+            "nvt": "nve",
+            "npt": f"nph iso {push} {push} {_BAROSTAT_PS}",
+            "npz": f"nph z {push} {push} {_BAROSTAT_PS}",
+        }
         return [
             f"velocity all create {first} {velocity_seed} mom yes rot no dist gaussian",
             f"timestep {number_text(self.timestep_fs / 1000)}",
             "thermo_style custom step temp pe",
             "neigh_modify every 1 delay 0 check yes",
-            f"fix mlip_sse_move all {move}",
+            f"fix mlip_sse_move all {gives[self.ensemble]}",
             f"fix mlip_sse_hold all temp/csvr {first} {last} {_DAMP_PS} {thermostat_seed}",
         ]
 

@@ -56,10 +56,12 @@ class PhysicalAlarms:
     ----------
     start
         The start structure.
+    is_reactive
+        Whether bonds may break and be made, as at an interface that reacts.
     """
 
-    def __init__(self, start: "Atoms") -> None:
-        self._polyanions = PolyanionWatch(start)
+    def __init__(self, start: "Atoms", is_reactive: bool = False) -> None:
+        self._polyanions = None if is_reactive else PolyanionWatch(start)
         self._volume = float(start.get_volume())
         self._energy_ev: float | None = None
 
@@ -79,7 +81,7 @@ class PhysicalAlarms:
             return End("exploded", reason, SPOILED)
         if collapsed := has_collapsed(atoms):
             return End("too_close", collapsed, SPOILED)
-        if changed := self._polyanions.look(atoms):
+        if self._polyanions is not None and (changed := self._polyanions.look(atoms)):
             return End("broken_polyanion", changed, SPOILED)
         return None
 

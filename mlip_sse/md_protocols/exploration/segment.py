@@ -57,7 +57,9 @@ class Segment:
     reached_step: int
 
 
-def run_segment(potential: "Potential", start: "Atoms", drive: Drive, stop_error_ev_a: float | None) -> Segment:
+def run_segment(
+    potential: "Potential", start: "Atoms", drive: Drive, stop_error_ev_a: float | None, is_reactive: bool = False
+) -> Segment:
     """Run until the time is over or a look says stop.
 
     Parameters
@@ -71,13 +73,15 @@ def run_segment(potential: "Potential", start: "Atoms", drive: Drive, stop_error
     stop_error_ev_a
         The largest bound on a force error that is accepted, in eV/Å; None: only the grade itself and the physical
         alarms end it.
+    is_reactive
+        Whether bonds may break and be made.
 
     Raises
     ------
     InputError, RunError
         As `dynamics.run_states` says; never for what happens after the first step.
     """
-    judge, alarms = judge_of(potential), PhysicalAlarms(start)
+    judge, alarms = judge_of(potential), PhysicalAlarms(start, is_reactive)
     engines: list[Any] = []
 
     def prepare(engine: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.errors import InputError
-from mlip_sse.md_protocols.exploration.dynamics import Drive
+from mlip_sse.md_protocols.exploration.dynamics import ENSEMBLES, Drive
 from mlip_sse.md_protocols.exploration.looks import save_looks
 from mlip_sse.md_protocols.exploration.segment import Look, Segment, looks_of, run_segment
 from mlip_sse.potentials import load_potential
@@ -32,7 +32,7 @@ def start(settings: Mapping[str, Any]) -> Callable[[dict[str, Any], Path], dict[
         if inputs["kind"] != "segment":
             raise InputError(f"found a task of kind {inputs['kind']!r}, expected segment")
         atoms, drive = _structure(inputs["start"]), _drive(inputs)
-        segment = run_segment(potential, atoms, drive, inputs["stop_error_ev_a"])
+        segment = run_segment(potential, atoms, drive, inputs["stop_error_ev_a"], inputs.get("is_reactive", False))
         looks = looks_of(segment, potential, atoms)
         return {
             "wanted_ps": _time_ps(drive, drive.n_steps),
@@ -67,8 +67,8 @@ def _drive(inputs: Mapping[str, Any]) -> Drive:
             f"found temperatures_k {first}, {last}, timestep_fs {timestep}, look_every_fs {spacing}, duration_ps "
             f"{length}, expected numbers above 0"
         )
-    if inputs["ensemble"] not in ("nvt", "npt"):
-        raise InputError(f"found ensemble {inputs['ensemble']!r}, expected nvt or npt")
+    if inputs["ensemble"] not in ENSEMBLES:
+        raise InputError(f"found ensemble {inputs['ensemble']!r}, expected one of {', '.join(ENSEMBLES)}")
     every = max(1, round(spacing / timestep))
     n_looks = max(1, round(1000 * length / (every * timestep)))
     return Drive(
