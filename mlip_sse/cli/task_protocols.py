@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlip_sse.cli.barrier_table import barrier_table
+from mlip_sse.cli.barrier_table import barrier_table, batch_table
 from mlip_sse.cli.elastic_table import heated_table
 from mlip_sse.cli.glass_table import glass_table
 from mlip_sse.cli.interface_table import anneal_table, interface_energy_table
@@ -39,7 +39,9 @@ TASK_PROTOCOLS: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyTyp
         "melt_quench": ("run_melt_quench", glass_table),
         "thermal_expansion": ("run_thermal_expansion", heated_table),
         "neb_vacancy": ("run_neb_vacancy", barrier_table),
+        "neb_interstitial": ("run_neb_interstitial", barrier_table),
         "neb_images": ("run_neb_images", barrier_table),
+        "neb_batch": ("run_neb_batch", batch_table),
         "interface_anneal": ("run_interface_anneal", anneal_table),
         "interface_energy": ("run_interface_energy", interface_energy_table),
     }

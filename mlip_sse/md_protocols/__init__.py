@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlip_sse.md_protocols.barrier_tasks import NebResult
     from mlip_sse.md_protocols.bulk_run import BulkDiffusionResult, run_bulk_diffusion
     from mlip_sse.md_protocols.bulk_specs import BulkDiffusionSpec
     from mlip_sse.md_protocols.diffusion_run import run
@@ -22,8 +23,17 @@ if TYPE_CHECKING:
     from mlip_sse.md_protocols.interface_specs import InterfaceAnnealSpec, InterfaceEnergySpec, InterfaceSpec
     from mlip_sse.md_protocols.melt_run import MeltQuenchResult, run_melt_quench
     from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
-    from mlip_sse.md_protocols.neb_run import NebResult, run_neb_images, run_neb_vacancy
-    from mlip_sse.md_protocols.neb_specs import NebImagesSpec, NebSettings, NebVacancySpec
+    from mlip_sse.md_protocols.neb_batch import NebBatchResult, run_neb_batch
+    from mlip_sse.md_protocols.neb_interstitial import neb_interstitial_hops
+    from mlip_sse.md_protocols.neb_run import run_neb_images, run_neb_interstitial, run_neb_vacancy
+    from mlip_sse.md_protocols.neb_specs import (
+        InterstitialSettings,
+        NebBatchSpec,
+        NebImagesSpec,
+        NebInterstitialSpec,
+        NebSettings,
+        NebVacancySpec,
+    )
     from mlip_sse.md_protocols.neb_vacancy import neb_vacancy_hops
     from mlip_sse.md_protocols.quasi_harmonic import QuasiHarmonicScan, quasi_harmonic_scan
     from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
@@ -47,9 +57,13 @@ __all__ = [
     "InterfaceEnergyResult",
     "InterfaceEnergySpec",
     "InterfaceSpec",
+    "InterstitialSettings",
     "MeltQuenchResult",
     "MeltQuenchSpec",
+    "NebBatchResult",
+    "NebBatchSpec",
     "NebImagesSpec",
+    "NebInterstitialSpec",
     "NebResult",
     "NebSettings",
     "NebVacancySpec",
@@ -68,6 +82,7 @@ __all__ = [
     "elastic_scan",
     "interface_energies",
     "load_protocol",
+    "neb_interstitial_hops",
     "neb_vacancy_hops",
     "quasi_harmonic_scan",
     "relax_atoms",
@@ -76,7 +91,9 @@ __all__ = [
     "run_interface_anneal",
     "run_interface_energy",
     "run_melt_quench",
+    "run_neb_batch",
     "run_neb_images",
+    "run_neb_interstitial",
     "run_neb_vacancy",
     "run_static",
     "run_thermal_expansion",
@@ -96,10 +113,14 @@ _HOME = {
     "InterfaceEnergyResult": "interface_energy_run",
     "InterfaceEnergySpec": "interface_specs",
     "InterfaceSpec": "interface_specs",
+    "InterstitialSettings": "neb_specs",
     "MeltQuenchResult": "melt_run",
     "MeltQuenchSpec": "melt_specs",
+    "NebBatchResult": "neb_batch",
+    "NebBatchSpec": "neb_specs",
     "NebImagesSpec": "neb_specs",
-    "NebResult": "neb_run",
+    "NebInterstitialSpec": "neb_specs",
+    "NebResult": "barrier_tasks",
     "NebSettings": "neb_specs",
     "NebVacancySpec": "neb_specs",
     "ProtocolSpec": "specs",
@@ -117,6 +138,7 @@ _HOME = {
     "elastic_scan": "elastic_constants",
     "interface_energies": "interface_energy",
     "load_protocol": "specs",
+    "neb_interstitial_hops": "neb_interstitial",
     "neb_vacancy_hops": "neb_vacancy",
     "quasi_harmonic_scan": "quasi_harmonic",
     "relax_atoms": "relaxation",
@@ -125,7 +147,9 @@ _HOME = {
     "run_interface_anneal": "interface_anneal",
     "run_interface_energy": "interface_energy_run",
     "run_melt_quench": "melt_run",
+    "run_neb_batch": "neb_batch",
     "run_neb_images": "neb_run",
+    "run_neb_interstitial": "neb_run",
     "run_neb_vacancy": "neb_run",
     "run_static": "static_run",
     "run_thermal_expansion": "expansion_run",

@@ -37,6 +37,8 @@ _THZ = 15.633302
 _SOFTEST_THZ = 0.1
 """Modes below are softer than finite differences of a lattice can tell from none."""
 _BOLTZMANN_EV_K = 8.617333262e-5
+KNOWN_STEP = 0.02
+"""Å, of the Hessian that is known beforehand."""
 _SMALLEST_SHELL = 0.5
 """Of the neighbours; smaller groups say nothing of how far the larger ones have converged."""
 _N_SHELLS = 4
@@ -202,6 +204,7 @@ def attempt_frequencies(
     settings: VibrationSettings,
     is_symmetric: bool = False,
     progress: Callable[[str], None] | None = None,
+    known: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None,
 ) -> tuple[AttemptFrequency, AttemptFrequency]:
     """Return the attempt frequencies there and back.
 
@@ -223,15 +226,28 @@ def attempt_frequencies(
         Whether symmetry makes both the same: the way back is not computed then.
     progress
         Called with a line that says how far it is.
+    known
+        Atoms and their Hessian at the saddle with steps of 0.02 Å, where they have been computed before: it serves
+        for that step where these atoms are enough.
     """
     tell = progress if progress is not None else lambda line: None
     atoms = moving_atoms(template, path, ion, settings.n_neighbours)
+    if known is not None and len(known[0]) >= len(atoms):
+        atoms = known[0][: len(atoms)]
     masses = template.get_masses()[atoms]
     hessians: dict[str, list[NDArray[np.float64]]] = {}
     places = {"start": path[0], "saddle": path[top], **({} if is_symmetric else {"end": path[-1]})}
     for name, positions in places.items():
         hessians[name] = []
         for step in settings.steps_a:
+            if (
+                known is not None
+                and name == "saddle"
+                and step == KNOWN_STEP
+                and (atoms == known[0][: len(atoms)]).all()
+            ):
+                hessians[name].append(known[1][: 3 * len(atoms), : 3 * len(atoms)])
+                continue
             tell(f"vibrations of {len(atoms)} atoms at the {name}, {step:g} Å")
             hessians[name].append(partial_hessian(template, positions, calculator, atoms, step))
     is_whole = len(atoms) == len(template)
@@ -266,7 +282,9 @@ def _frequency(
                 if size == n_atoms:
                     verdict = verdict.refuse(str(error))
     if verdict.reasons:
-        return AttemptFrequency(None, n_atoms, is_whole, at_minimum, at_saddle, Verdict(verdict.quality, verdict.reasons[:1]))
+        return AttemptFrequency(
+            None, n_atoms, is_whole, at_minimum, at_saddle, Verdict(verdict.quality, verdict.reasons[:1])
+        )
     value, low, high = found[0, n_atoms], min(found.values()), max(found.values())
     tried = f"{len(minimum)} steps" + (
         "" if is_whole else f" and {len(sizes)} groups of {min(sizes)} to {n_atoms} atoms"

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import find_mic
 from numpy.typing import NDArray
 
 from mlip_sse.errors import InputError, RunError
+from mlip_sse.md_protocols.attempt_frequency import KNOWN_STEP, moving_atoms, partial_hessian
 from mlip_sse.md_protocols.neb_mirror import ImageForces, Mirror, MirroredForces
 
 __all__ = [
+    "CURVATURE_STEP",
     "BandSettings",
     "ConvergedBand",
     "band_curvatures",
@@ -33,7 +34,7 @@ _SPRING = 0.3
 """eV/Å²; it only spaces the images."""
 _DEEPEST = 2.0
 """eV; an image so far below both ends fell into a hole of the potential, no ion of a crystal gains so much."""
-_STEP = 0.02
+CURVATURE_STEP = KNOWN_STEP
 """Å, of the finite differences; far above what single precision makes of a force."""
 _SAME = 1e-3
 """eV; a potential whose energies of an image and its mirror image differ by more does not know the symmetry."""
@@ -297,14 +298,15 @@ def curvature_along(
 ) -> float:
     """Return the second derivative of the energy along a direction (n_atoms, 3) of unit length, in eV/Å²."""
     ahead, back = (
-        _image(template, positions + sign * 2 * _STEP * direction, calculator).get_forces() for sign in (1.0, -1.0)
+        _image(template, positions + sign * 2 * CURVATURE_STEP * direction, calculator).get_forces()
+        for sign in (1.0, -1.0)
     )
-    return float(((back - ahead) * direction).sum() / (4 * _STEP))
+    return float(((back - ahead) * direction).sum() / (4 * CURVATURE_STEP))
 
 
 def band_curvatures(
     template: Atoms, positions: NDArray[np.float64], calculator: Any, ion: int, n_neighbours: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return the curvatures of the energy for an ion and its nearest neighbours, the rest held.
 
     Between the eigenvalues of a part of a Hessian lie those of the whole: as many as are negative here are negative in
@@ -325,23 +327,14 @@ def band_curvatures(
     -------
     values : (3 k,) eV/Å², ascending
     modes : (3 k, n_atoms, 3), of unit length
+    hessian : (3 k, 3 k) eV/Å²
+    atoms : (k,), which they are, the ion first
     """
     if n_neighbours < 0:
         raise InputError(f"found {n_neighbours} neighbours, expected 0 or more")
-    image = _image(template, positions, calculator)
-    away = find_mic(positions - positions[ion], template.cell, template.pbc)[1]
-    chosen = np.argsort(np.round(away, 6), kind="stable")[: n_neighbours + 1]
-    rows = []
-    for atom in chosen:
-        for axis in range(3):
-            pair = []
-            for sign in (1.0, -1.0):
-                image.positions[:] = positions
-                image.positions[atom, axis] += sign * _STEP
-                pair.append(image.get_forces()[chosen].ravel())
-            rows.append((pair[1] - pair[0]) / (2 * _STEP))
-    hessian = np.array(rows)
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+    chosen = moving_atoms(template, positions[None], ion, n_neighbours)
+    hessian = partial_hessian(template, positions, calculator, chosen, CURVATURE_STEP)
+    values, vectors = np.linalg.eigh(hessian)
     modes = np.zeros((len(values), len(template), 3))
     modes[:, chosen] = vectors.T.reshape(len(values), len(chosen), 3)
-    return values, modes
+    return values, modes, hessian, chosen

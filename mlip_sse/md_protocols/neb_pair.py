@@ -111,7 +111,9 @@ def barrier_between(
     if settings.vibrations is None or result.barrier_forward is None:
         return result
     is_symmetric = bool(ends.get("is_mirrored"))
-    vibrations = stage("vibrations", partial(_vibrations, result, given.ion, is_symmetric, calculator, settings, tell))
+    vibrations = stage(
+        "vibrations", partial(_vibrations, result, given.ion, is_symmetric, calculator, settings, tell, found)
+    )
     return replace(result, attempt_frequency=vibrations["found"])
 
 
@@ -228,7 +230,9 @@ def _converged(
         if not band.is_converged:
             reason = f"the band is not converged after {band.n_steps} steps: found {band.residual:.3g} eV/Å, expected "
             return {"reason": f"{reason}{settings.band_fmax:g}; raise band_steps"}
-        values, modes = band_curvatures(template, band.positions[band.top], model, ion, settings.n_neighbours)
+        values, modes, hessian, shell = band_curvatures(
+            template, band.positions[band.top], model, ion, settings.n_neighbours
+        )
         tangent = tangent_at(band.positions, band.top)
         along = curvature_along(template, band.positions[band.top], tangent, model)
     except RunError as error:
@@ -246,6 +250,8 @@ def _converged(
         "n_steps": band.n_steps,
         "modes": aside,
         "curvatures": values[:3],
+        "hessian": hessian,
+        "shell": shell,
         "along": along,
     }
 
@@ -257,13 +263,22 @@ def _vibrations(
     calculator: Callable[[], Any],
     settings: PairSettings,
     tell: Callable[[str], None],
+    top: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the attempt frequencies there and back, and the rates; a reason where the potential stops."""
+    """Return the attempt frequencies there and back, and the rates; the curvatures at the top serve again."""
     band, wanted = result.band, settings.vibrations
     if band is None or wanted is None or result.template is None:
         return {"found": None}
     forward, back = attempt_frequencies(
-        result.template, band.positions, band.top, ion, calculator(), wanted, is_symmetric, tell
+        result.template,
+        band.positions,
+        band.top,
+        ion,
+        calculator(),
+        wanted,
+        is_symmetric,
+        tell,
+        (top["shell"], top["hessian"]),
     )
     found: dict[str, Any] = {"temperature_k": wanted.temperature_k, "forward": forward, "backward": back}
     for name, each, barrier in (

@@ -1,9 +1,11 @@
 """Run barriers on the engine's md lane: crystals first, then each symmetry-distinct hop."""
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 
@@ -21,15 +23,24 @@ from mlip_sse.md_protocols.barrier_tasks import (
 )
 from mlip_sse.md_protocols.force_source import ForceSource, force_source
 from mlip_sse.md_protocols.neb_images import hop_of, pair_inputs, read_minima
+from mlip_sse.md_protocols.neb_interstitial import find_interstitial_hops
 from mlip_sse.md_protocols.neb_reference import beside_the_reference
-from mlip_sse.md_protocols.neb_specs import NebImagesSpec, NebSettings, NebVacancySpec
+from mlip_sse.md_protocols.neb_specs import BandSpec, NebImagesSpec, NebInterstitialSpec, NebSettings, NebVacancySpec
 from mlip_sse.md_protocols.neb_vacancy import find_hops
 from mlip_sse.md_protocols.plain_atoms import atoms_from_plain
 from mlip_sse.md_protocols.structure import build_structure
 from mlip_sse.potentials import Potential
 from mlip_sse.provenance import Provenance
 
-__all__ = ["Barriers", "CrystalError", "NebResult", "run_barriers", "run_neb_images", "run_neb_vacancy"]
+__all__ = [
+    "Barriers",
+    "CrystalError",
+    "NebResult",
+    "run_barriers",
+    "run_neb_images",
+    "run_neb_interstitial",
+    "run_neb_vacancy",
+]
 
 
 def run_neb_vacancy(
@@ -62,18 +73,9 @@ def run_neb_vacancy(
     RunError
         When the crystal cannot be relaxed.
     """
-    source = force_source(spec.potential if potential is None else potential, folder)
-    densities = spec.structure.density_g_cm3
-    atoms = build_structure(spec.structure, None if densities is None else densities[0])
-    source.require_elements(atoms.get_chemical_symbols())
-    find_hops(atoms, spec.settings)  # refuses a question without an answer, before anything is computed
-    limit_s = spec.time_limit_hours * 3600
-    with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
-        found = run_barriers(atoms, spec.settings, source, lanes, time_limit_s=limit_s, progress=progress)
-        tasks = BarrierTasks(source, lanes, limit_s, progress)
-        hops = beside_the_reference(spec, spec.settings, found.hops, tasks)
-    provenance = Provenance(settings=spec.model_dump(mode="json"))
-    return NebResult(os.fspath(folder), source.name, found.crystal, hops, found.n_reused, provenance)
+    return _run_crystal(
+        "hop", spec, lambda crystal: find_hops(crystal, spec.settings), folder, potential, engine, progress
+    )
 
 
 def run_barriers(
@@ -111,16 +113,77 @@ def run_barriers(
     """
     source = force_source(potential, engine.folder)
     tasks = BarrierTasks(source, engine, time_limit_s, progress)
-    first = tasks.crystals("hop", [(atoms, settings)])
+    return _barriers("hop", atoms, settings, lambda crystal: find_hops(crystal, settings), tasks)
+
+
+def _barriers(
+    kind: str, atoms: Atoms, settings: BandSpec, find: Callable[[Atoms], Sequence[Any]], tasks: BarrierTasks
+) -> Barriers:
+    """Relax a crystal, find its hops, and compute them."""
+    first = tasks.crystals(kind, [(atoms, settings)])
     crystal = relaxed_crystal_of(first[0])
     try:
-        hops = find_hops(atoms_from_plain(crystal), settings)
+        hops = find(atoms_from_plain(crystal))
     except InputError as error:
         raise CrystalError(f"the relaxed crystal: {error}") from error
     plain = {name: crystal[name] for name in ("symbols", "cell", "positions")}
-    outcomes = tasks.hops("hop", [({"crystal": plain, "hop": asdict(hop)}, settings) for hop in hops])
+    outcomes = tasks.hops(kind, [({"crystal": plain, "hop": asdict(hop)}, settings) for hop in hops])
     figures = tuple(figures_of(hop, outcome) for hop, outcome in zip(hops, outcomes, strict=True))
     return Barriers(crystal, figures, first.n_reused + outcomes.n_reused)
+
+
+def run_neb_interstitial(
+    spec: NebInterstitialSpec,
+    folder: str | Path,
+    *,
+    potential: Potential | str | Path | None = None,
+    engine: EngineLike = None,
+    progress: Told = None,
+) -> NebResult:
+    """Compute the barriers of an interstitial's symmetry-distinct hops; what is finished is never done again.
+
+    Parameters
+    ----------
+    spec
+        The protocol.
+    folder, potential, engine, progress
+        As in `run_neb_vacancy`.
+
+    Raises
+    ------
+    InputError
+        When there is no void or no hop, or more than ``max_hops``, or the potential does not know an element.
+    RunError
+        When the crystal cannot be relaxed.
+    """
+    settings = spec.settings
+
+    def find(crystal: Atoms) -> Sequence[Any]:
+        return find_interstitial_hops(crystal, settings)
+
+    return _run_crystal("interstitial", spec, find, folder, potential, engine, progress)
+
+
+def _run_crystal(
+    kind: str,
+    spec: NebVacancySpec | NebInterstitialSpec,
+    find: Callable[[Atoms], Sequence[Any]],
+    folder: str | Path,
+    potential: Potential | str | Path | None,
+    engine: EngineLike,
+    progress: Told,
+) -> NebResult:
+    source = force_source(spec.potential if potential is None else potential, folder)
+    densities = spec.structure.density_g_cm3
+    atoms = build_structure(spec.structure, None if densities is None else densities[0])
+    source.require_elements(atoms.get_chemical_symbols())
+    find(atoms)  # refuses a question without an answer, before anything is computed
+    with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
+        tasks = BarrierTasks(source, lanes, spec.time_limit_hours * 3600, progress)
+        found = _barriers(kind, atoms, spec.settings, find, tasks)
+        hops = beside_the_reference(spec, spec.settings, found.hops, tasks)
+    provenance = Provenance(settings=spec.model_dump(mode="json"))
+    return NebResult(os.fspath(folder), source.name, found.crystal, hops, found.n_reused, provenance)
 
 
 def run_neb_images(

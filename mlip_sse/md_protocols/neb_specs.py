@@ -20,6 +20,7 @@ __all__ = [
     "NebVacancySpec",
     "PairSettings",
     "VibrationSpec",
+    "is_file_name",
 ]
 
 MobileElement = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
@@ -217,7 +218,7 @@ class NebBatchSpec(AnyProtocolSpec, NebSettings):
 
     def beside(self, folder: Path) -> Self:
         """Return the protocol with its structure files looked for in a folder."""
-        placed = (str(folder / Path(each).expanduser()) if _is_file(each) else each for each in self.structures)
+        placed = (str(folder / Path(each).expanduser()) if is_file_name(each) else each for each in self.structures)
         return self.model_copy(update={"structures": tuple(placed)})
 
     def settings_for(self, mobile: str) -> NebSettings:
@@ -230,5 +231,6 @@ def _part(spec: Spec, settings: type[SomeSettings]) -> SomeSettings:
     return settings.model_validate({name: getattr(spec, name) for name in settings.model_fields})
 
 
-def _is_file(name: str) -> bool:
+def is_file_name(name: str) -> bool:
+    """Return whether a structure is named by its file."""
     return "/" in name or "\\" in name

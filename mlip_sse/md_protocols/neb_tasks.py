@@ -20,14 +20,16 @@ from mlip_sse.errors import InputError
 from mlip_sse.md_protocols.force_source import ForceSource
 from mlip_sse.md_protocols.hop_barrier import HopBarrier
 from mlip_sse.md_protocols.neb_images import compute_pair
+from mlip_sse.md_protocols.neb_interstitial import compute_interstitial_hop
 from mlip_sse.md_protocols.neb_pair import Stage
-from mlip_sse.md_protocols.neb_specs import BandSpec, NebSettings, PairSettings
+from mlip_sse.md_protocols.neb_specs import BandSpec, InterstitialSettings, NebSettings, PairSettings
 from mlip_sse.md_protocols.neb_vacancy import compute_hop
 from mlip_sse.md_protocols.plain_atoms import atoms_from_plain, atoms_to_plain
 from mlip_sse.md_protocols.relaxation import relax_atoms
 from mlip_sse.potentials import Potential
 from mlip_sse.potentials.pod.array_file import array_bytes, read_arrays
 from mlip_sse.structures import VacancyHop
+from mlip_sse.structures.interstitials import InterstitialHop
 
 __all__ = ["BAND_FILE", "atoms_from_plain", "atoms_to_plain", "start"]
 
@@ -155,8 +157,17 @@ def _pair(source: ForceSource, inputs: dict[str, Any], stage: Stage) -> HopBarri
     return compute_pair(inputs, source.calculator, PairSettings.model_validate(inputs["settings"]), _say, stage)
 
 
-_SETTINGS: Mapping[str, type[BandSpec]] = {"hop": NebSettings}
+def _interstitial_hop(source: ForceSource, inputs: dict[str, Any], stage: Stage) -> HopBarrier:
+    given: dict[str, Any] = inputs["hop"]
+    plain: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in given.items()}
+    settings = InterstitialSettings.model_validate(inputs["settings"])
+    crystal, hop = atoms_from_plain(inputs["crystal"]), InterstitialHop(**plain)
+    return compute_interstitial_hop(crystal, hop, source.calculator, settings, _say, stage)
+
+
+_SETTINGS: Mapping[str, type[BandSpec]] = {"hop": NebSettings, "interstitial": InterstitialSettings}
 _HOPS: Mapping[str, Callable[[ForceSource, dict[str, Any], Stage], HopBarrier]] = {
     "hop": _vacancy_hop,
+    "interstitial": _interstitial_hop,
     "images": _pair,
 }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mlip_sse.errors import InputError, RunError
 from mlip_sse.md_protocols.hop_barrier import HopBarrier
 from mlip_sse.md_protocols.neb_pair import Ends, Stage, barrier_between
-from mlip_sse.md_protocols.neb_specs import NebSettings
+from mlip_sse.md_protocols.neb_specs import BandSpec, NebSettings
 from mlip_sse.md_protocols.relaxation import relax_atoms
 from mlip_sse.structures import VacancyHop, compact_supercell, shortest_image_distance, vacancy_hops
 
@@ -63,7 +63,7 @@ def neb_vacancy_hops(
         yield compute_hop(relaxed, hop, lambda: calculator, chosen, say)
 
 
-def relaxed_crystal(crystal: Atoms, calculator: Any, settings: NebSettings) -> Atoms:
+def relaxed_crystal(crystal: Atoms, calculator: Any, settings: BandSpec) -> Atoms:
     """Return the crystal relaxed as the settings say.
 
     Raises

@@ -151,7 +151,7 @@ def relax_atoms(
     verdict = Verdict()
     try:
         for _ in _steps(moving, cell, optimizer, pressure_gpa, max_steps):
-            energy, last = _evaluate(moving)
+            energy, last = _evaluate(moving, cell != "fixed")
             energies.append(energy)
             if progress is not None:
                 progress(len(energies) - 1, goal.distance(*last)[0])
@@ -166,6 +166,8 @@ def relax_atoms(
         verdict = verdict.refuse(f"the potential stopped after {len(energies)} steps: {error}")
     if last is None:
         raise RunError(f"the first evaluation failed: {'; '.join(verdict.reasons)}")
+    if cell == "fixed":
+        last = (last[0], np.array(moving.get_stress()))
     moving.calc = None
     return Relaxation(moving, energies[-1], *last, len(energies) - 1, np.array(energies), verdict)
 
@@ -197,9 +199,11 @@ def _steps(
     yield from {"lbfgs": LBFGS, "fire": FIRE}[optimizer](moving, logfile=None).irun(fmax=_NEVER, steps=max_steps)
 
 
-def _evaluate(atoms: Atoms) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def _evaluate(atoms: Atoms, with_stress: bool) -> tuple[float, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return energy, forces and stress; zeros for a stress that nothing follows: it may cost as much as the rest."""
     energy = float(atoms.get_potential_energy())
-    forces, stress = np.array(atoms.get_forces()), np.array(atoms.get_stress())
+    forces = np.array(atoms.get_forces())
+    stress = np.array(atoms.get_stress()) if with_stress else np.zeros(6)
     if not (np.isfinite(energy) and np.isfinite(forces).all() and np.isfinite(stress).all()):
         raise RunError("found an energy, force or stress that is not finite")
     return energy, (forces, stress)

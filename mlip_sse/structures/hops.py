@@ -4,6 +4,7 @@ An ion on site i goes to an empty site j of its own sort. Hops that an operation
 are one hop, and a hop and its way back are one hop.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from mlip_sse.errors import InputError
 from mlip_sse.structures.supercells import perpendicular_widths
 from mlip_sse.structures.symmetry import site_orbits, symmetry_operations
 
-__all__ = ["VacancyHop", "vacancy_hops"]
+__all__ = ["VacancyHop", "line_clearance", "moved_sites", "vacancy_hops"]
 
 _N_POINTS = 33
 _SAME_LENGTH = 1e-3
@@ -158,7 +159,7 @@ def _orbits(atoms: Atoms, edges: NDArray[np.int64], tolerance: float) -> tuple[N
     n_edges, links = len(edges), []
     start, end, shift = edges[:, 0], edges[:, 1], edges[:, 2:]
     for rotation, translation in zip(*symmetry_operations(cell, scaled, kinds, tolerance), strict=True):
-        to, cells = _moved_sites(atoms, scaled @ rotation.T + translation, scaled)
+        to, cells = moved_sites(atoms, scaled @ rotation.T + translation, scaled)
         images = np.column_stack([to[start], to[end], cells[end] + shift @ rotation.T - cells[start]])
         # At the very end of the reach an image may be longer by the tolerance and missing.
         links += [(k, index[key]) for k, key in enumerate(map(tuple, images.tolist())) if key in index]
@@ -170,10 +171,10 @@ def _orbits(atoms: Atoms, edges: NDArray[np.int64], tolerance: float) -> tuple[N
     return first[labels], back
 
 
-def _moved_sites(
+def moved_sites(
     atoms: Atoms, moved: NDArray[np.float64], scaled: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which site each moved site falls on, and in which cell."""
+    """Return which site each moved site (n_sites, 3), fractional, falls on, and in which cell."""
     difference = moved[:, None, :] - scaled[None, :, :]
     cells = np.rint(difference)
     distance = np.linalg.norm((difference - cells) @ atoms.cell.array, axis=2)
@@ -190,11 +191,28 @@ def _site_orbits(atoms: Atoms, tolerance: float) -> NDArray[np.int64]:
 def _clearance(atoms: Atoms, start: int, vector: NDArray[np.float64]) -> float:
     """Return the distance in Å between a straight hop and the nearest nucleus that is neither of its ends."""
     origin = atoms.positions[start]
+    return line_clearance(atoms, origin, vector, [origin, origin + vector])
+
+
+def line_clearance(
+    atoms: Atoms, origin: NDArray[np.float64], vector: NDArray[np.float64], ends: Sequence[NDArray[np.float64]]
+) -> float:
+    """Return the distance in Å between a straight line and the nearest nucleus, images included.
+
+    Parameters
+    ----------
+    atoms
+        The crystal.
+    origin, vector : (3,) Å
+        Where it begins, and to where it goes from there.
+    ends : each (3,) Å
+        Nuclei within 0.1 Å of these take part, and do not count.
+    """
     reach = 1.0 + np.ceil((np.linalg.norm(vector) + 4.0) / perpendicular_widths(np.asarray(atoms.cell.array)))
     grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     nuclei = (atoms.positions[None] + (grid @ atoms.cell.array)[:, None]).reshape(-1, 3)
-    ends = np.linalg.norm(nuclei[:, None] - np.array([origin, origin + vector])[None], axis=2).min(axis=1)
-    nuclei = nuclei[ends > 0.1]
+    apart = np.linalg.norm(nuclei[:, None] - np.array(ends)[None], axis=2).min(axis=1)
+    nuclei = nuclei[apart > 0.1]
     middle = np.linalg.norm(nuclei - origin - 0.5 * vector, axis=1)
     nuclei = nuclei[np.argsort(middle)[:64]]
     points = origin + np.linspace(0, 1, _N_POINTS)[:, None] * vector

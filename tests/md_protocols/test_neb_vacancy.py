@@ -258,7 +258,7 @@ def test_curvatures_are_those_of_the_formula():
     atoms = compact_supercell(crystal_of_argon(), min_width=10.0)[: len(calculator.places)]
     positions = calculator.places.copy()
     positions[calculator.ion] = calculator.origin + 0.5 * np.array(hop.vector)
-    values, modes = band_curvatures(atoms, positions, calculator, calculator.ion, 4)
+    values, modes, _, _ = band_curvatures(atoms, positions, calculator, calculator.ion, 4)
     assert values[0] == pytest.approx(-16 * 0.4 / hop.distance**2, rel=0.01)
     assert sorted(values[1:]) == pytest.approx(sorted([3.0, 4.0, *[2.0] * 12]), rel=1e-3)
     assert abs(modes[0, calculator.ion] @ calculator.axes[0]) == pytest.approx(1, abs=1e-6)

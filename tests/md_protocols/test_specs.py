@@ -104,11 +104,13 @@ def test_densities_go_with_the_temperatures(short):
 
 
 @pytest.mark.parametrize("entry", entries("md_protocols"), ids=lambda entry: entry.name)
-def test_each_shipped_protocol_loads_and_fits_its_potential(entry):
-    from mlip_sse.potentials import load_potential
+def test_each_shipped_protocol_loads_and_fits_its_potential(entry, tmp_path):
+    from mlip_sse.md_protocols.force_source import force_source
 
     spec = load_protocol(entry.name)
-    card = load_potential(spec.potential).card
+    if (potential := force_source(spec.potential, tmp_path).potential) is None:
+        return  # a reference knows all elements it was trained on
+    card = potential.card
     species = spec.structure.species if isinstance(spec, ProtocolSpec) else ()
     assert set(species) <= set(card.elements)
     assert all(card.temperature_k[0] <= t <= card.temperature_k[1] for t in getattr(spec, "temperatures_k", ()))
@@ -125,8 +127,9 @@ def test_a_structure_file_is_looked_for_beside_the_protocol(tmp_path, short):
 def test_a_name_that_is_not_there_lists_those_that_are():
     with pytest.raises(
         CatalogueError,
-        match=r"bulk_diffusion, elastic, equation_of_state, .*interface_anneal, interface_energy, liquid_argon, "
-        r"melt_quench, molten_licl, neb_vacancy, quasi_harmonic, relax, thermal_expansion"
+        match=r"antiperovskite_barriers, bulk_diffusion, elastic, equation_of_state, .*interface_anneal, "
+        r"interface_energy, liquid_argon, melt_quench, molten_licl, neb_batch, neb_images, neb_interstitial, "
+        r"neb_vacancy, quasi_harmonic, relax, thermal_expansion"
         r".*did you mean 'molten_licl'",
     ):
         load_protocol("molten_lcl")
