@@ -13,11 +13,11 @@ the default rule P-S, 4, the classes are
 `bare P`                  none of these
 `S bonded`                bound to a centre
 `S-S`                     bound to another ligand only: S₈, polysulfide
-`Li2S-like`               no covalent bond, in contact with Li, most of its neighbouring anions are bound to no centre
-`S in electrolyte`        the same where most of them are, as the sulfide on the 4a and 4d sites of an argyrodite
-`bare S`                  no contact at all
-`LiCl-like`               halide or other anion with Li in contact, most of its neighbouring anions bound to no centre
-`Cl in electrolyte`       the same where most of them are
+`S in electrolyte`        no covalent bond, most of its neighbouring anions are bound to a centre, as in argyrodite
+`Li2S-like`               no covalent bond, most of its neighbouring anions are not, in contact with Li
+`bare S`                  the same, without Li
+`Cl in electrolyte`       halide or other anion, most of its neighbouring anions are bound to a centre
+`LiCl-like`, `bare Cl`    the same where they are not, with Li in contact and without
 `Li metal`                no contact with anything but Li
 `Li ionic`                in contact with another element
 ========================  ==========================================================================================
@@ -194,9 +194,9 @@ class Environments:
                 states = np.select([foreign, in_contact], [1, 0], 2)
             elif ligands[of].any():
                 homopolar = pairs.bound(symbol, n)
-                states = np.select([bonded, homopolar, in_contact & ~among_units, in_contact], [0, 1, 2, 3], 4)
+                states = np.select([bonded, homopolar, among_units, in_contact], [0, 1, 3, 2], 4)
             elif anions[of].any():
-                states = np.select([in_contact & ~among_units, in_contact], [0, 1], 2)
+                states = np.select([among_units, in_contact], [1, 0], 2)
             else:
                 states = np.zeros(n, dtype=np.int64)
             classes[of] = self.elements.index(symbol) + states[of]

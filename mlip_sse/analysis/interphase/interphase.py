@@ -4,11 +4,11 @@ The thickness of an interphase is what its converted units would fill in the int
 
     l(t) = N_converted(t) / (ρ A n),
 
-with the density ρ of the first look. A unit is converted when its centre is not intact for longer than it is, within
-the persistence time: a bond that vibrates past its length does not count.
+with the density ρ of the intact electrolyte in the first look. A unit is converted when its centre is broken for longer
+than it is whole, within the persistence time: a bond that vibrates past its length does not count.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,9 +134,14 @@ class Interphase:
         environments = Environments(trajectory.species, self.rules, self.mobile)
         looks = _Looks.of(self, trajectory, environments)
         layout = find_layout(
-            environments, looks.classes[0], looks.first, looks.first_cell, self.electrolyte, self.electrode
+            environments,
+            looks.classes[0],
+            looks.first,
+            looks.first_cell,
+            self.electrolyte,
+            self.electrode,
+            self.unit_density,
         )
-        layout = replace(layout, unit_density=self.unit_density)
         broken = ~np.isin(looks.classes[:, layout.centres], environments.intact)
         settled, verdict = self._settled(broken, looks.spacing_ps)
         held = layout.centres[~settled.any(axis=0)]

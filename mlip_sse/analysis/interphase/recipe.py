@@ -53,7 +53,7 @@ class InterphaseRecipe(FindingRecipe):
         None,
         gt=0,
         lt=1,
-        description="units by Å³ of the intact bulk; that of the slab from end to end where left out",
+        description="units by Å³ of the intact bulk; that of the first look where left out",
         examples=[0.00417],
     )
     products: Mapping[str, Annotated[float, Field(gt=0)]] | None = Field(

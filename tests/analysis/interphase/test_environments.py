@@ -129,7 +129,7 @@ def slow_twin(species, positions, cell):
             names.append("S-S")
         elif symbol in ("S", "Cl"):
             product = "Li2S-like" if symbol == "S" else "LiCl-like"
-            names.append((f"{symbol} in electrolyte" if among else product) if lithium else f"bare {symbol}")
+            names.append(f"{symbol} in electrolyte" if among else product if lithium else f"bare {symbol}")
         else:
             foreign = any(touches(k, s, 1.4) for s in ("P", "S", "Cl"))
             names.append("Li ionic" if foreign else "Li metal" if lithium else "bare Li")

@@ -42,10 +42,11 @@ def known():
 def test_a_known_reaction_is_counted_unit_by_unit(known):
     counts, _, result = known
     assert result.layout.interfaces == ("lower", "upper")
-    assert result.layout.thickness == pytest.approx(SHAPE[2] * EDGE, rel=0.02)  # half a gap at each end
+    assert result.layout.thickness == pytest.approx(SHAPE[2] * EDGE, rel=0.005)
+    assert result.layout.span == pytest.approx(SHAPE[2] * EDGE, rel=0.03)
     assert result.converted[:, ::6].tolist() == counts[:, ::6].tolist()
     assert result.intact == pytest.approx(1 - counts.sum(axis=0) / 72)
-    assert result.thickness == pytest.approx(counts.sum(axis=0) / (2 * C), rel=0.02)
+    assert result.thickness == pytest.approx(counts.sum(axis=0) / (2 * C), rel=0.005)
     assert result.growth.outcome is Outcome.GROWTH
     assert result.growth.parabolic.rate.low < 0.7 < result.growth.parabolic.rate.high
     assert result.intact_end.low < 1 - counts[:, -1].sum() / 72 < result.intact_end.high
@@ -71,7 +72,7 @@ def test_an_interface_that_only_vibrates_has_not_reacted():
     assert result.verdict.quality is Quality.PASS
     assert (result.intact_end.value, result.thickness.max()) == (1.0, 0.0)
     limit = result.growth.thickness
-    assert (limit.value, limit.high) == (None, pytest.approx(3.689 / (2 * C), rel=0.04))  # half a gap at each end
+    assert (limit.value, limit.high) == (None, pytest.approx(3.689 / (2 * C), rel=0.005))
     assert result.growth.parabolic.rate.value is None
 
 
@@ -144,7 +145,7 @@ def test_one_interface_with_vacuum_gives_the_growth_of_two(known):
     counts, when = conversions(5, rate=0.5, n_interfaces=1)
     result = SETTINGS.run(reacting(when, SHAPE, len(TIMES), vacuum=15.0, seed=6))
     assert result.layout.interfaces == ("upper",)
-    assert result.layout.thickness == pytest.approx(SHAPE[2] * EDGE, rel=0.04)
+    assert result.layout.thickness == pytest.approx(SHAPE[2] * EDGE, rel=0.005)
     assert result.converted[0, ::6].tolist() == counts[0, ::6].tolist()
     assert result.growth.parabolic.rate.low < 0.5 < result.growth.parabolic.rate.high
     both = known[2].growth
@@ -220,7 +221,7 @@ def test_a_bulk_has_no_interface_but_its_units_are_counted():
 
 def test_where_the_electrolyte_lies_may_be_said(known):
     _, trajectory, result = known
-    half = 0.5 * result.layout.thickness / float(trajectory.cells[0, 2, 2])
+    half = 0.5 * result.layout.span / float(trajectory.cells[0, 2, 2])
     borders = (result.layout.middle - half, result.layout.middle + half)
     said = Interphase(look_ps=1.0, electrolyte=borders, unit_density=1 / EDGE**3).run(trajectory)
     assert said.converted.tolist() == result.converted.tolist()
