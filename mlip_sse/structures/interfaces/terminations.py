@@ -137,7 +137,6 @@ def possible_cuts(repeat: Repeat, tolerance: float, share_layers: bool, max_pola
         below = layers[index - 1]
         bottom = float(repeat.centres[layer[0]])
         starts = np.where(repeat.centres >= bottom, 0, 1).astype(np.int64)
-        starts[layer] = np.where(repeat.centres[layer] >= bottom, 0, 1)
         gap = ((bottom - float(repeat.centres[below[-1]])) % 1.0 or 1.0) * repeat.spacing
         plain = Cut(starts, tuple(layer.tolist()), tuple(below.tolist()), (), gap, repeat.polarization(starts))
         yield plain

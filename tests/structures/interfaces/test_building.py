@@ -105,10 +105,9 @@ def test_a_crystal_on_itself_is_the_crystal_without_strain():
 
 def test_vacuum_leaves_one_interface_and_shows_both_faces():
     """Antiperovskite (100) ends on LiCl or on Li2O: with vacuum both meet the other side."""
-    settings = InterfaceSettings((1, 0, 0), (1, 0, 0), vacuum=20.0, min_width=0.0, max_interfaces=4, strained="b")
-    found = build_interfaces(
-        crystal("li3ocl"), crystal("li2o"), InterfaceSettings(**{**vars(settings), "max_strain": 0.2})
-    )
+    limits = {"max_strain": 0.2, "max_area": 60.0, "min_width": 0.0, "max_interfaces": 4}
+    settings = InterfaceSettings((1, 0, 0), (1, 0, 0), vacuum=20.0, **limits)
+    found = build_interfaces(crystal("li3ocl"), crystal("li2o"), settings)
     assert {interface.n_interfaces for interface in found} == {1}
     best = found[0]
     heights = best.atoms.positions[:, 2]

@@ -44,6 +44,18 @@ def test_narrowest_gap_by_bisection(name, miller, shift, vacuum):
     assert gap == pytest.approx(high, abs=0.02) or (gap == 0.0 and high < 0.02)
 
 
+def test_the_second_boundary_has_the_opposite_shift():
+    """Two faces without a symmetry in common: b above a is moved one way, a above b the other way."""
+    atoms = crystal("li7p3s11")
+    one, other = (slab.atoms for slab in slabs(atoms, (1, 0, 0))[:2])
+    limits, shift = contact_limits(atoms, 0.9), (0.3, 0.2)
+    gap = narrowest_gap(one, other, shift, limits, True)
+    opposite = narrowest_gap(one, other, (-0.3, -0.2), limits, True)
+    assert abs(gap - opposite) > 0.05
+    assert closest_ratio(one, other, gap + 0.01, shift, limits, None) >= 1.0
+    assert closest_ratio(one, other, gap - 0.05, shift, limits, None) < 1.0
+
+
 def test_limits_count_units_not_bonds():
     """S-S of a ring is 2.05 Å, but rings keep 3.3 Å; P-S of two units keeps the reach, the bond does not count."""
     assert contact_limits(crystal("s8"), 1.0)["S", "S"] > 3.1

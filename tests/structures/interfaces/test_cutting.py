@@ -172,6 +172,16 @@ def test_upside_down_is_the_same_slab_with_its_faces_exchanged(fingerprint):
     assert fingerprint(flipped.flipped().atoms) == fingerprint(slab.atoms)
 
 
+def test_upside_down_the_dipole_points_the_other_way():
+    """gamma-Li3PS4 has a polar axis: what is left of the dipole, below the limit, changes its sign."""
+    atoms = crystal("gamma_li3ps4")
+    charges = formal_charges(atoms, None, "gamma")
+    slab = slabs(atoms, (1, 0, 1))[0].flipped()
+    per_atom = np.array([charges[symbol] for symbol in slab.atoms.get_chemical_symbols()])
+    assert abs(slab.dipole_e_a) > 1e-3
+    assert per_atom @ slab.atoms.positions[:, 2] / slab.area == pytest.approx(slab.dipole_e_a, abs=1e-9)
+
+
 def test_covalent_networks_are_cut_only_where_asked():
     with pytest.raises(InputError, match="P-P bonds run through"):
         slabs(crystal("black_p"), (1, 0, 0))

@@ -9,8 +9,8 @@ from ase.build import bulk, make_supercell
 
 from mlip_sse.errors import InputError
 from mlip_sse.structures import crystal
-from mlip_sse.structures.interfaces import GrainBoundarySettings, grain_boundaries
-from mlip_sse.structures.interfaces.coincidence import coincidence_rotations
+from mlip_sse.structures.interfaces import GrainBoundarySettings, grain_boundaries, slabs
+from mlip_sse.structures.interfaces.coincidence import coincidence_match, coincidence_rotations
 from mlip_sse.structures.separation import close_pairs
 
 # The smallest angles of cubic coincidence lattices about three axes, in degrees (H. Grimmer, W. Bollmann,
@@ -73,6 +73,20 @@ def test_sigma_5_of_fcc(copper):
     first, second, distances = close_pairs(atoms.repeat((3, 3, 1)), 1.05 * nearest)
     assert np.sum((first == middle) | (second == middle)) == 12
     np.testing.assert_allclose(distances[(first == middle) | (second == middle)], nearest, atol=1e-9)
+
+
+def test_both_planes_of_the_coincidence_cell_are_brought_there_unstrained(copper):
+    rotation = coincidence_rotations((0, 0, 1), 13)[0][0] / 13
+    lower = slabs(copper, (0, 0, 1))[0]
+    for upper in (lower, slabs(copper, (0, 0, -1))[0].flipped()):
+        match = coincidence_match(lower, upper, rotation, 0.0, 1000)
+        for slab, supercell, deformation in (
+            (lower, match.supercell_a, match.deformation_a),
+            (upper, match.supercell_b, match.deformation_b),
+        ):
+            np.testing.assert_allclose(supercell @ slab.plane @ deformation, match.cell, atol=1e-8)
+            np.testing.assert_allclose(deformation @ deformation.T, np.eye(2), atol=1e-9)
+        assert match.area == pytest.approx(13 * lower.area)
 
 
 def test_grains_are_turned_by_the_rotation(copper):

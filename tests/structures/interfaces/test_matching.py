@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 from mlip_sse.errors import InputError
@@ -115,10 +116,29 @@ def test_the_best_of_all_small_matrices_is_found(faces, one, other):
 
 def test_a_crystal_matches_itself_cell_by_cell(faces):
     for slab in faces.values():
-        best = matches(slab, slab)[0]
+        best = matches(slab, slab, MatchSettings(max_area=80.0))[0]
         assert best.max_strain == pytest.approx(0.0, abs=1e-9)
         assert best.area == pytest.approx(slab.area)
         assert best.n_atoms == 2 * len(slab.atoms)
+
+
+@pytest.mark.parametrize("lean", [1.45, -1.45])
+def test_lattices_that_are_reduced_to_either_side_of_a_hexagon_match(lean):
+    """Leaning right and leaning left are nearly the same hexagonal lattice; the least strain by trying all bases."""
+    right, left = (Atoms("Li", cell=[[3, 0, 0], [x, 2.6, 0], [0, 0, 4]], pbc=True) for x in (lean, -lean))
+    one = SlabSettings(min_thickness=4.0)
+    best = matches(slabs(right, (0, 0, 1), one)[0], slabs(left, (0, 0, 1), one)[0], MatchSettings(max_area=10.0))[0]
+    planes = [atoms.cell.array[:2, :2] for atoms in (right, left)]
+    bases = [
+        np.array([[i, j], [k, m]]) for i, j, k, m in product(range(-3, 4), repeat=4) if abs(i * m - j * k - 1) < 0.5
+    ]
+    strains = [
+        np.abs(np.linalg.svd(np.linalg.inv(basis @ planes[1]) @ planes[0], compute_uv=False) - 1).max()
+        for basis in bases
+    ]
+    assert best.area == pytest.approx(7.8)
+    assert best.max_strain == pytest.approx(min(strains), abs=1e-9)
+    assert best.max_strain < 0.01
 
 
 def test_width_is_the_distance_between_sides(faces):
