@@ -156,6 +156,8 @@ def fit_growth(
     if not 0 < units_by_length < math.inf:
         raise InputError(f"found {units_by_length!r} units by Å of thickness, expected a positive number")
     begin, end, verdict = _fitted_part(times, counts, n_units, start_ps)
+    if end - begin < _FEWEST_LOOKS:
+        return _used_up(times[begin : end + 1], counts[:, begin:], units_by_length, confidence, verdict)
     t, n = times[begin:end], counts[:, begin:end].astype(np.float64)
     parabolic, linear = (_law(each, t, n, units_by_length, confidence) for each in (ParabolicLaw, LinearLaw))
     net = int(n[:, -1].sum() - n[:, 0].sum())
@@ -188,6 +190,11 @@ def _fitted_part(
     times: NDArray[np.float64], counts: NDArray[np.integer], n_units: NDArray[np.integer] | None, start_ps: float
 ) -> tuple[int, int, Verdict]:
     begin, end, verdict = int(np.searchsorted(times, start_ps - 1e-9)), len(times), Verdict()
+    if end - begin < _FEWEST_LOOKS:
+        raise InputError(
+            f"found {max(end - begin, 0)} looks from {start_ps:g} ps on, expected at least {_FEWEST_LOOKS} for growth: "
+            "look more often, begin earlier, or run longer"
+        )
     if n_units is not None:
         used_up = np.flatnonzero((counts >= _NEARLY_ALL * np.asarray(n_units)[:, None]).any(axis=0))
         if used_up.size:
@@ -196,12 +203,30 @@ def _fitted_part(
                 f"after {times[used_up[0]]:.4g} ps more than {_NEARLY_ALL:.0%} of the units at an interface are "
                 "converted: the fit ends there, a thicker electrolyte would show more"
             )
-    if end - begin < _FEWEST_LOOKS:
-        raise InputError(
-            f"found {max(end - begin, 0)} looks from {start_ps:g} ps on, expected at least {_FEWEST_LOOKS} for growth: "
-            "look more often, begin earlier, or run longer"
-        )
     return begin, end, verdict
+
+
+def _used_up(
+    times: NDArray[np.float64],
+    counts: NDArray[np.integer],
+    units_by_length: float,
+    confidence: float,
+    verdict: Verdict,
+) -> Growth:
+    """Return the lower limits of an electrolyte that was used up within a few looks."""
+    n = counts[:, : len(times)].astype(np.float64)
+    net = max(0, int(n[:, -1].sum() - n[:, 0].sum()))
+    least, width = poisson_limits(net, confidence)[0], float(times[-1] - times[0])
+    laws = []
+    for kind in (ParabolicLaw, LinearLaw):
+        rate = rate_of_events(kind, times, n, least) if width > 0 else 0.0
+        low = rate * units_by_length**-kind.of_length
+        laws.append(Law(Interval(None, low, math.inf, confidence, "used up: lower limit, exact Poisson"), None, 1.0))
+    thickness = _thickness(float(counts[:, -1].sum()), 1.0, len(counts), confidence).scaled(1.0 / units_by_length)
+    verdict = verdict.weaken(f"used up within fewer than {_FEWEST_LOOKS} looks: the rate is only bounded from below")
+    ends = float(times[0]), float(times[-1])
+    outcome = Outcome.GROWTH if net > 0 else Outcome.NO_GROWTH
+    return Growth(outcome, laws[0], laws[1], None, None, net, *ends, thickness, verdict)
 
 
 def _law(

@@ -136,6 +136,19 @@ def test_a_used_up_electrolyte_ends_the_fit_and_a_late_start_is_a_thickness():
     assert late.parabolic.rate.low < rate < late.parabolic.rate.high
 
 
+def test_an_electrolyte_that_is_used_up_at_once_bounds_the_rate_from_below():
+    rate = rate_for("linear", 1500)
+    counts = np.minimum(births(np.random.default_rng(19), "linear", rate, C, 2, TIMES), 40)
+    growth = fit_growth(TIMES, counts, C, np.array([40, 40]))
+    assert (growth.outcome, growth.law, growth.linear.rate.value) == (Outcome.GROWTH, None, None)
+    assert 0.4 * rate < growth.linear.rate.low < rate
+    assert 0 < growth.parabolic.rate.low < growth.parabolic.rate.high == np.inf
+    assert growth.thickness.value == pytest.approx(40 / C)
+    assert "bounded from below" in growth.verdict.reasons[-1]
+    before = fit_growth(TIMES, np.full((2, len(TIMES)), 40), C, np.array([40, 40]))
+    assert (before.outcome, before.linear.rate.low) == (Outcome.NO_GROWTH, 0)
+
+
 def test_units_that_convert_together_widen_the_interval():
     rate = rate_for("linear", 60)
     alone = fit_growth(TIMES, births(np.random.default_rng(9), "linear", rate, C, 2, TIMES), C).linear
