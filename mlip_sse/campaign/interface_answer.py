@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mlip_sse.campaign.learner import Learner
     from mlip_sse.structures.interfaces import Interface
 
-__all__ = ["dynamics_of", "find_interface", "reaction_energy"]
+__all__ = ["answer_of", "dynamics_of", "find_interface", "reaction_energy"]
 
 _AT_REST = Convergence(fmax=0.05, max_steps=400)
 _CONFIDENCE = 0.95
@@ -76,7 +76,7 @@ def find_interface(
     runs = looked_at(spec, annealed, folder.trajectories)
     energies = _energies(question, learner, built, annealed, source)
     static = _static(built, source, learner, spec.decide.depth_a)
-    document = _document(spec, built, runs, energies, static, last)
+    document = answer_of(spec, built.to_dict(), runs, energies, static, last)
     labels = {"n_labelled": int(last["labels"]["n_total"]), "n_reference_calls": learner.n_calls}
     return document | {
         "labels": labels | {"n_checked": energies["n_checked"]},
@@ -185,14 +185,29 @@ def reaction_energy(rows: Sequence[Mapping[str, Any]]) -> Interval | None:
     return Interval(value, value - half, value + half, _CONFIDENCE, _METHOD)
 
 
-def _document(
+def answer_of(
     spec: "InterfaceCampaignSpec",
-    built: "Interface",
+    built: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
     energies: Mapping[str, Any],
     static: Mapping[str, Any],
     last: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """Return the document of the answer, plain data.
+
+    Parameters
+    ----------
+    spec
+        The campaign.
+    built
+        The interface of the anneals, as `Interface.to_dict` says it.
+    runs, energies
+        A row for each anneal, and the energies of what they left; ``run`` there counts ``runs``.
+    static
+        Energies of the interface as it was built, at rest.
+    last
+        The document of the last round.
+    """
     by_temperature, lacking, verdict = [], [], Verdict()
     probe = last.get("probe") or {}
     if not last["decision"]["stop"]:
@@ -233,7 +248,7 @@ def _document(
         "verdict": "resolved" if is_resolved else "not resolved",
         "quality": str(verdict.quality),
         "reasons": list(dict.fromkeys(verdict.reasons)),
-        "interface": built.to_dict() | {"n_interface_atoms": energies["n_interface_atoms"]},
+        "interface": {**built, "n_interface_atoms": energies["n_interface_atoms"]},
         "temperatures": by_temperature,
         "at_rest": dict(static),
         "reaction_energy_error_ev_atom": probe.get("reaction_energy_error_ev_atom"),
