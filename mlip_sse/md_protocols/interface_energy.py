@@ -151,6 +151,7 @@ def interface_energies_of(
     Parameters and errors are those of `interface_energies`.
     """
     stages: tuple[Any, ...] = ("fixed",) if interface.n_interfaces == 1 else ("fixed", "normal")
+    reacted = None if configuration is None else _checked(configuration, interface)
     trials = _trials(interface, settings.gaps_a)
     first = relax(
         {
@@ -165,8 +166,8 @@ def interface_energies_of(
     scanned = {gap: first.pop(f"gap_{gap:g}").energy_ev for gap in trials}
     best = min(scanned, key=lambda gap: scanned[gap])
     ends = {"interface": Part(trials[best].atoms, stages, interface.side)}
-    if configuration is not None:
-        ends["configuration"] = Part(_checked(configuration, interface), stages, interface.side)
+    if reacted is not None:
+        ends["configuration"] = Part(reacted, stages, interface.side)
     parts = {**first, **relax(ends)}
     whole_area = interface.n_interfaces * interface.area
     points = tuple(
