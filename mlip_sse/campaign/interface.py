@@ -29,7 +29,9 @@ from mlip_sse.campaign.learning_specs import SeedsSpec
 from mlip_sse.campaign.questions import Question, Segment
 from mlip_sse.campaign.seeds import number_from, seed_frames
 from mlip_sse.errors import InputError
-from mlip_sse.structures import compact_supercell, crystal, rattle
+from mlip_sse.potentials.training_data.drawing import contact_frames
+from mlip_sse.potentials.training_data.specs import ContactSpec
+from mlip_sse.structures import compact_supercell, crystal, rattle, scale_volume
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -112,7 +114,7 @@ class InterfaceReaction(Question):
         elif number >= _N_STARTS_WITHOUT_PRODUCTS:
             seeds = SeedsSpec(strained=3, rattled=max(1, seeds.rattled // 2), displaced=2, contacts=2, units=0)
         frames = seed_frames(self.spec.model_copy(update={"seeds": seeds}), start, name)
-        return frames if number else [*frames, *self._apart(start, name)]
+        return frames if number else [*frames, *self._apart(start, name), *self._mixed(start, name)]
 
     def _apart(self, start: "Atoms", name: str) -> "list[Atoms]":
         """Return the interface with its gaps wider and narrower, shaken a little."""
@@ -122,6 +124,25 @@ class InterfaceReaction(Question):
             frame.info = {"group": f"{name} gaps", "place": place}
             frames.append(frame)
         return frames
+
+    def _mixed(self, start: "Atoms", name: str) -> "list[Atoms]":
+        """Return the interface with a third of its atoms in each other's places, and of such frames with a contact.
+
+        What a reaction brings together, P and P or P and Cl, meets in neither crystal: without such frames the
+        potential has holes there that dynamics falls into.
+        """
+        frames = []
+        for place in range(self.spec.mixed):
+            seed = number_from(self.spec.seed, name, "mixed", place)
+            rng = np.random.default_rng(seed)
+            moved = rng.choice(len(start), size=max(2, len(start) // 3), replace=False)
+            frame = rattle(scale_volume(start, float(rng.uniform(0.0, 0.15))), 0.05, seed)
+            frame.numbers[moved] = frame.numbers[rng.permutation(moved)]
+            frame.info = {"group": f"{name} mixed", "place": place}
+            frames.append(frame)
+        if not frames:
+            return []
+        return [*frames, *contact_frames(frames[0], ContactSpec(n_frames=len(frames)), f"{name} met", self.spec.seed)]
 
     def _with_gap(self, start: "Atoms", wider: float) -> "Atoms":
         """Return a copy with side b moved up and the cell made longer, so that each gap grows by ``wider`` Å."""

@@ -88,6 +88,9 @@ class InterfaceCampaignSpec(LearningSpec, AboutInterface):
         default_factory=lambda: SeedsSpec(strained=4, rattled=6, displaced=6, contacts=12, units=4),
         description="the first labelled frames; fewer around slabs and products",
     )
+    mixed: int = Field(
+        12, ge=0, le=500, description="seeds in which atoms of the interface changed places, and as many with a contact"
+    )
     explore: InterfaceExplorationSpec = Field(
         default_factory=InterfaceExplorationSpec, description="dynamics that finds new frames"
     )

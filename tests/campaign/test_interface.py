@@ -27,6 +27,7 @@ PLAIN = {
         "a": {"crystal": "licl", "miller": [1, 0, 0], "thickness_a": 7.0},
         "b": {"crystal": "licl", "miller": [1, 0, 0], "thickness_a": 7.0},
     },
+    "mixed": 3,
     "units": [{"centre": "Cl", "ligand": "Li", "count": 6}],
     "reference": TOY["reference"],
     "seeds": {"relax_steps": 2, "strained": 2, "rattled": 4, "displaced": 2, "contacts": 2, "units": 0},
@@ -109,6 +110,9 @@ def test_starts_seeds_and_runs_are_those_of_the_interface():
     gaps = [f for f in question.seeds_around(both, 0, "start-1") if f.info["group"].endswith("gaps")]
     heights = [frame.cell[2, 2] - both.cell[2, 2] for frame in gaps]
     assert heights == pytest.approx([2 * each for each in (-0.3, 0.3, 0.8, 1.5, 3.0)])  # both gaps of a periodic cell
+    mixed = [f for f in question.seeds_around(both, 0, "start-1") if f.info["group"].endswith("mixed")]
+    assert len(mixed) == 3
+    assert all(sorted(f.numbers) == sorted(both.numbers) and (f.numbers != both.numbers).any() for f in mixed)
     assert not [f for f in question.seeds_around(slab_a, 3, "start-4") if "contacts" in f.info["group"]]
     segments = question.segments(starts, 1, 0.05)
     assert len(segments) == 12  # they ended early: four times as many
