@@ -223,13 +223,18 @@ def images_of(facts: Mapping[str, Any]) -> "list[Atoms]":
 
 
 def labels_of(learner: "Learner", images: "Sequence[Atoms]") -> "list[LabelledFrame | None]":
-    """Return the reference's label of each image, None where it failed."""
-    plain = [_bare(image) for image in images]
-    for place, atoms in enumerate(plain):
-        atoms.info = {"group": "check", "place": place}
-    labels = learner.reference.label(plain, learner.engine.tasks, lane=learner.engine.lane("label"))
+    """Return the reference's label of each image, None where it failed; equal images are labelled once."""
+    plain: dict[tuple[Any, ...], Atoms] = {}
+    numbers: list[int] = []
+    for image in images:
+        atoms = _bare(image)
+        content = (tuple(atoms.numbers), atoms.cell.array.round(8).tobytes(), atoms.positions.round(8).tobytes())
+        atoms.info = {"group": "check", "place": len(plain)}
+        plain.setdefault(content, atoms)
+        numbers.append(plain[content].info["place"])
+    labels = learner.reference.label(list(plain.values()), learner.engine.tasks, lane=learner.engine.lane("label"))
     by_place = {frame.place: frame for frame in labels}
-    return [by_place.get(place) for place in range(len(plain))]
+    return [by_place.get(place) for place in numbers]
 
 
 def _bare(image: "Atoms") -> "Atoms":

@@ -18,7 +18,9 @@ from mlip_sse.cli.campaign_answers import answer_text, probe_text
 from mlip_sse.errors import InputError, SpecError
 from mlip_sse.spec_templates import spec_template
 from tests.campaign.toy import PLAIN as TOY
-from tests.campaign.toy import RECIPE
+from tests.campaign.toy import RECIPE, importable
+
+__all__ = ["importable"]  # a fixture
 
 PLAIN = {
     "description": "a toy",
@@ -216,7 +218,7 @@ def test_a_toy_salt_against_itself_does_not_react(tmp_path, importable):
     assert energy["low"] <= np.mean([row["reference_ev_atom"] for row in found["energies"]]) <= energy["high"]
     assert all((tmp_path / "c" / each["path"]).is_file() for each in found["runs"])
     assert answer["at_rest"]["work_of_adhesion_ev_a2"]["value"] > 0
-    assert "Reaction energy, 300.0 K" in write_report(tmp_path / "c").read_text()
+    assert "Reaction energy, 300" in write_report(tmp_path / "c").read_text()
     n_tasks = len(list((tmp_path / "c" / "tasks").iterdir()))
     (tmp_path / "c" / "answer.json").unlink()
     again = Campaign(spec, tmp_path / "c").run()
