@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlip_sse.analysis.interphase.planes import interface_planes
 from mlip_sse.analysis.interphase.recipe import InterphaseRecipe
 from mlip_sse.analysis.results import Quality, Verdict, to_plain
 from mlip_sse.campaign.production import linked
 from mlip_sse.errors import MlipSseError
+from mlip_sse.md_protocols.interface_layers import TwoSidedCell
 from mlip_sse.trajectory.model import Trajectory
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def looked_at(spec: "InterfaceCampaignSpec", annealed: "Annealed", place: Path) 
         The folder of the campaign's trajectories.
     """
     place.mkdir(parents=True, exist_ok=True)
+    electrolyte = _electrolyte(spec, TwoSidedCell.read(annealed.cell["structure"]))
     rows = []
     for run in annealed.runs:
         row: dict[str, Any] = {key: run[key] for key in ("temperature_k", "seed", "ended", "quality")}
@@ -47,13 +50,13 @@ def looked_at(spec: "InterfaceCampaignSpec", annealed: "Annealed", place: Path) 
             source = Path(run["trajectory"])
             file = linked(source, place / f"{run['temperature_k']:g}K_seed{run['seed']}{source.suffix}")
             row |= {"path": f"{place.name}/{file.name}"}
-            row |= _analysed(spec, file, run, row)
+            row |= _analysed(spec, file, electrolyte, row)
         rows.append(row)
     return rows
 
 
 def _analysed(
-    spec: "InterfaceCampaignSpec", file: Path, run: Mapping[str, Any], row: Mapping[str, Any]
+    spec: "InterfaceCampaignSpec", file: Path, electrolyte: tuple[float, float] | None, row: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what the interphase analysis finds: numbers, curves for the report, its verdict beside the run's."""
     recipe = InterphaseRecipe(
@@ -62,11 +65,11 @@ def _analysed(
         mobile=(spec.mobile,),
         units=spec.units,
         look_ps=max(0.5, spec.anneal.dump_every_fs / 1000),
-        persistence_ps=2.0,
+        electrolyte=electrolyte,
         products=spec.expected,
     )
     try:
-        found = recipe.measure(Trajectory.read(file, temperature_k=run["temperature_k"]))
+        found = recipe.measure(Trajectory.read(file, temperature_k=row["temperature_k"]))
     except MlipSseError as error:
         return {"quality": "refused", "reasons": [*row["reasons"], str(error).removeprefix(f"{file}: ")]}
     verdict = Verdict(Quality(row["quality"]), tuple(row["reasons"]))
@@ -79,6 +82,17 @@ def _analysed(
         "curve": _thinned(found.tables["interphase"]),
         "products": json.loads(json.dumps(to_plain(list(found.tables["products"])))),
     }
+
+
+def _electrolyte(spec: "InterfaceCampaignSpec", cell: TwoSidedCell) -> tuple[float, float] | None:
+    """Return between which fractions along the normal the side lies that alone holds units; None where both do."""
+    symbols = np.array(cell.atoms.get_chemical_symbols())
+    holds = [any((symbols[cell.side == side] == unit.centre).any() for unit in spec.units) for side in (0, 1)]
+    planes = interface_planes(cell.atoms.positions, cell.atoms.cell.array, cell.side)
+    if holds[0] == holds[1] or len(planes) != 2:
+        return None
+    low, high = (planes[0], planes[1]) if holds[1] else (planes[1], planes[0])
+    return float(low), float(low + (high - low) % 1.0)
 
 
 def _thinned(table: Any) -> dict[str, list[Any]]:
