@@ -45,6 +45,7 @@ def interphase_finding(result: InterphaseResult, rules: Sequence[UnitRule]) -> F
         if share.word:
             numbers[f"{share.element}_products"] = share.word
     confidence = result.intact_end.confidence
+    by_element = result.profiles.by_element(result.elements)
     tables: dict[str, Sequence[Mapping[str, Any]]] = {
         "interphase": _curve_table(result, confidence),
         "products": [
@@ -75,6 +76,8 @@ def interphase_finding(result: InterphaseResult, rules: Sequence[UnitRule]) -> F
             "profile_z": result.profiles.z,
             "profile_times_ps": result.profiles.times_ps,
             "profile_densities": result.profiles.densities,
+            "elements": np.array(list(by_element)),
+            "profile_element_densities": np.stack(list(by_element.values()), axis=1),
             "drift": result.drift,
         },
         plot=lambda: plot_interphase(result, units),
@@ -132,12 +135,14 @@ def _share(share: float, n_independent: float, n_units: int, confidence: float) 
 
 
 def _profile_table(result: InterphaseResult) -> list[dict[str, Any]]:
-    """Return densities of the classes that occur in the first and in the last window."""
+    """Return densities of the elements, and of the classes that occur, in the first and in the last window."""
     profiles = result.profiles
+    by_element = profiles.by_element(result.elements)
+    occurring = [k for k in range(len(result.names)) if profiles.densities[:, k].any()]
     rows = []
     for label, window in (("first", 0), ("last", -1)):
-        occurring = [k for k in range(len(result.names)) if profiles.densities[:, k].any()]
         for j, z in enumerate(profiles.z):
             row: dict[str, Any] = {"window": label, "z": float(z)}
+            row |= {symbol: float(values[window, j]) for symbol, values in by_element.items()}
             rows.append(row | {result.names[k]: float(profiles.densities[window, k, j]) for k in occurring})
     return rows

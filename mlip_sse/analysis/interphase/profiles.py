@@ -1,5 +1,6 @@
 """Number densities along the normal, by class, in windows of time, seen from the middle of the intact electrolyte."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,11 @@ class Profiles:
     z: NDArray[np.float64]
     times_ps: NDArray[np.float64]
     densities: NDArray[np.float64]
+
+    def by_element(self, elements: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Return the densities of each element, (n_windows, n_bins), from the element of each class."""
+        of = np.array(elements)
+        return {str(symbol): self.densities[:, of == symbol].sum(axis=1) for symbol in dict.fromkeys(elements)}
 
 
 def density_profiles(

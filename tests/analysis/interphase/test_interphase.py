@@ -279,3 +279,23 @@ def test_rates_of_trajectories_cover():
             found = getattr(result.growth, law).rate
             covered.append(found.low <= rate <= found.high)
         assert sum(covered) >= 26, (law, covered)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["li6ps5cl", "beta_li3ps4", "gamma_li3ps4", "li7p3s11"])
+def test_the_density_of_built_slabs_is_that_of_the_crystal(name):
+    from mlip_sse.structures.crystals import crystal
+    from mlip_sse.structures.interfaces import InterfaceSettings, build_interfaces
+
+    rng = np.random.default_rng(12)
+    limits = {"max_atoms": 1500, "max_strain": 0.06, "thickness_a": 20.0, "thickness_b": 12.0}
+    found = build_interfaces(crystal(name), crystal("li"), InterfaceSettings(**limits))
+    for interface in found:
+        atoms, bulk = interface.atoms, interface.bulk_a
+        environments = Environments(np.array(atoms.get_chemical_symbols()))
+        positions = atoms.positions + 0.1 * rng.standard_normal((len(atoms), 3))
+        classes = environments.classify(positions, atoms.cell.array).classes
+        layout = find_layout(environments, classes, positions, atoms.cell.array)
+        assert layout.interfaces == ("lower", "upper")
+        density = bulk.get_chemical_symbols().count("P") / bulk.get_volume()
+        assert layout.units_by_length / layout.area == pytest.approx(density, rel=0.07)  # as measured, 20 Å thick

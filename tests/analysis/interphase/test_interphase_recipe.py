@@ -56,6 +56,12 @@ def test_numbers_tables_arrays_and_figure(findings):
     assert {row["element"] for row in finding.tables["products"]} == {"P", "S", "Cl"}
     shapes = finding.arrays["profile_densities"].shape
     assert shapes == (10, len(finding.arrays["class_names"]), len(finding.arrays["profile_z"]))
+    elements = dict(
+        zip(finding.arrays["elements"].tolist(), finding.arrays["profile_element_densities"][0], strict=True)
+    )
+    of_sulfur = [name in ("S bonded", "Li2S-like") for name in finding.arrays["class_names"]]
+    assert elements["S"] == pytest.approx(finding.arrays["profile_densities"][:, of_sulfur].sum(axis=1)[0], abs=1e-3)
+    assert {"P", "S", "Cl", "Li", "PS4", "z"} <= set(finding.tables["profiles"][0])
     left, right, first, last = finding.plot().get_axes()
     assert right.get_title() == "reacts and grows: parabolic"
     assert first.get_ylim() == last.get_ylim()
