@@ -211,7 +211,7 @@ class InterfaceReaction(Question):
 
     def criterion(self, rounds: Sequence[Mapping[str, Any]]) -> Criterion:
         """Return whether the error of the reaction energy is small, and stayed so."""
-        return interface_criterion(rounds, self.spec.decide.tolerance_ev_atom)
+        return interface_criterion(rounds, self.spec.decide.tolerance_ev_atom, self.spec.decide.explored_ps)
 
     def answer(self, folder: "CampaignFolder", learner: "Learner", last: Mapping[str, Any]) -> dict[str, Any]:
         """Anneal the interface and say what became of it."""
@@ -256,8 +256,20 @@ def reaction_energy_error(errors: NDArray[np.float64], groups: Sequence[str]) ->
     return Interval(value, max(0.0, value - half), value + half, _CONFIDENCE, method)
 
 
-def interface_criterion(rounds: Sequence[Mapping[str, Any]], tolerance_ev_atom: float) -> Criterion:
-    """Return whether the mean error of the reaction energy was within the tolerance in each of some rounds."""
+def interface_criterion(
+    rounds: Sequence[Mapping[str, Any]], tolerance_ev_atom: float, explored_ps: float = 0.0
+) -> Criterion:
+    """Return whether the mean error of the reaction energy was within the tolerance in each of some rounds.
+
+    Parameters
+    ----------
+    rounds
+        The last ones.
+    tolerance_ev_atom
+        Largest error.
+    explored_ps
+        Least time that the runs of each round came to: what short runs never meet, a long anneal falls into.
+    """
     name = "the answer"
     wanted = (
         f"reaction energies within {1000 * tolerance_ev_atom:g} meV/atom of the reference's on frames that never train"
@@ -267,8 +279,11 @@ def interface_criterion(rounds: Sequence[Mapping[str, Any]], tolerance_ev_atom: 
     known = [float(each["value"]) for each in errors if each is not None]
     if len(known) < len(errors):
         return Criterion(name, False, f"{len(known)} probes in {len(rounds)} rounds", wanted)
+    reached = [sum(float(run["reached_ps"]) for run in each["exploration"]) for each in rounds]
     found = ", ".join(f"{1000 * each:.1f}" for each in known) + " meV/atom"
-    return Criterion(name, max(known) <= tolerance_ev_atom, found, wanted)
+    found += ", in runs of " + ", ".join(f"{each:.0f}" for each in reached) + " ps"
+    met = max(known) <= tolerance_ev_atom and min(reached) >= explored_ps
+    return Criterion(name, met, found, f"{wanted}, in {explored_ps:g} ps of runs or more")
 
 
 def _bare(atoms: "Atoms") -> "Atoms":

@@ -30,7 +30,7 @@ class InterfaceExplorationSpec(RunsSpec):
     """Runs in which the interface may react; the ramps end hotter than the answer, so that more of it is seen."""
 
     longest_ps: float = Field(
-        24.0, gt=0, le=10000, description="they get twice as long after a round that all came through, up to this in ps"
+        48.0, gt=0, le=10000, description="they get twice as long after a round that all came through, up to this in ps"
     )
     overheat: float = Field(1.5, ge=1, le=3, description="the ramps end at this times the temperature of the anneal")
 
@@ -43,6 +43,9 @@ class InterfaceDecisionSpec(DecisionSpec):
         gt=0,
         le=1,
         description="mean error of the reaction energy on frames that never train, in eV by atom of the interface",
+    )
+    explored_ps: float = Field(
+        150.0, ge=0, description="time that the runs of each of these rounds came to in all, in ps"
     )
     depth_a: float = Field(
         5.0, gt=0, le=30, description="atoms this near to an interface at the start are those of the interface, in Å"

@@ -35,7 +35,7 @@ PLAIN = {
     "seeds": {"relax_steps": 2, "strained": 2, "rattled": 4, "displaced": 2, "contacts": 2, "units": 0},
     "explore": {"segments": 3, "segment_ps": 0.3, "timestep_fs": 2.0, "look_every_fs": 20.0},
     "select": {"frames": 6, "held_out": 3, "per_segment": 4},
-    "decide": {"alarms": 1.0, "error_change": 1.0, "tolerance_ev_atom": 0.5},
+    "decide": {"alarms": 1.0, "error_change": 1.0, "tolerance_ev_atom": 0.5, "explored_ps": 0.5},
     "anneal": {
         "temperatures_k": [300.0],
         "seeds": 2,
@@ -138,10 +138,12 @@ def test_frames_of_one_run_count_together():
     [((0.01, 0.012), True, "10.0, 12.0 meV/atom"), ((0.01, 0.03), False, "30.0"), ((None, 0.01), False, "1 probes")],
 )
 def test_it_stands_when_the_error_of_the_energy_is_small_and_stays(values, met, found):
-    rounds = [{"probe": {"reaction_energy_error_ev_atom": None if each is None else interval(each)}} for each in values]
-    criterion = interface_criterion(rounds, 0.02)
+    probes = [{"reaction_energy_error_ev_atom": None if each is None else interval(each)} for each in values]
+    rounds = [{"probe": each, "exploration": [{"reached_ps": 30.0}, {"reached_ps": 40.0}]} for each in probes]
+    criterion = interface_criterion(rounds, 0.02, 70.0)
     assert criterion.met is met
     assert found in criterion.found
+    assert not interface_criterion(rounds, 0.02, 71.0).met
 
 
 def test_the_reference_and_the_spread_of_the_anneals_are_in_the_interval():
