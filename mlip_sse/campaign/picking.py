@@ -152,6 +152,8 @@ class Picker:
         spread = seen.forces_std[place]
         if not np.isfinite(spread).all():
             return float("nan")
+        if self.spec.mobile not in symbols:  # one side of an interface: every atom counts
+            return float(spread.max())
         shell = self.spec.select.shell_a
         return frame_scores(spread, symbols, seen.positions[place], seen.cells[place], self.spec.mobile, shell)
 
