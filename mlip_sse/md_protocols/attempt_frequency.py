@@ -32,7 +32,7 @@ __all__ = [
     "vineyard_thz",
 ]
 
-_THZ = 15.633302
+_THZ = 15.63330424
 """THz of a mode of 1 eV/(Å² amu): √(e/(amu Å²))/2π."""
 _SOFTEST_THZ = 0.1
 """Modes below are softer than finite differences of a lattice can tell from none."""

@@ -167,9 +167,10 @@ def _relaxed_ends(
     reasons: list[str] = []
     model = calculator()
     both = (given.initial, given.final)
+    unrelaxed = {"positions": np.array([each.positions for each in both])}
     for name, atoms in zip(("start", "end"), both, strict=True):
         start = atoms
-        if relaxed and mirror is not None and not reasons:
+        if relaxed and mirror is not None:
             start = atoms.copy()
             start.positions[:] = mirror.positions(relaxed[0].atoms.positions)
         try:
@@ -181,11 +182,13 @@ def _relaxed_ends(
                 progress=partial(_say, tell, name),
             )
         except (RunError, InputError) as error:
-            return {"positions": np.array([each.positions for each in both]), "reasons": [f"{name}: {error}"]}
+            return {**unrelaxed, "reasons": [f"{name}: {error}"]}
         relaxed.append(found)
         reasons += [f"{name}: {reason}" for reason in found.verdict.reasons]
         if not reasons and (left := given.who_left(atoms, found.atoms)) is not None:
             reasons.append(f"{name}: {left}")
+        if reasons:  # the other end would be computed for nothing
+            return {**unrelaxed, "reasons": reasons}
     energies = np.array([found.energy for found in relaxed])
     is_mirrored = mirror is not None and relaxed[1].n_steps == 0 and bool(abs(np.diff(energies)[0]) < SAME_ENERGY)
     return {
