@@ -240,12 +240,7 @@ def attempt_frequencies(
     for name, positions in places.items():
         hessians[name] = []
         for step in settings.steps_a:
-            if (
-                known is not None
-                and name == "saddle"
-                and step == KNOWN_STEP
-                and (atoms == known[0][: len(atoms)]).all()
-            ):
+            if name == "saddle" and step == KNOWN_STEP and known is not None and len(known[0]) >= len(atoms):
                 hessians[name].append(known[1][: 3 * len(atoms), : 3 * len(atoms)])
                 continue
             tell(f"vibrations of {len(atoms)} atoms at the {name}, {step:g} Å")
