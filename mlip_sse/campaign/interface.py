@@ -170,6 +170,7 @@ class InterfaceReaction(Question):
         segments = []
         for k in range(n_segments):
             name, which, temperatures, ensemble = kinds[(k + (number - 1) * self.spec.explore.segments) % len(kinds)]
+            ensemble = "nvt" if self.spec.height == "fixed" else ensemble
             seed = number_from(self.spec.seed, number, k, "segment") % 899_999_999 + 1
             is_reactive = which == 0
             segments.append(Segment(f"{name} {k + 1}", starts[which].copy(), temperatures, ensemble, seed, is_reactive))

@@ -95,6 +95,7 @@ def dynamics_of(spec: "InterfaceCampaignSpec") -> InterfaceDynamicsSpec:
         settle_temperature_k=anneal.settle_k,
         settle_ps=anneal.settle_ps,
         heat_ps=anneal.heat_ps,
+        height=spec.height,
         production_ps=anneal.production_ps,
         dump_every_fs=anneal.dump_every_fs,
     )

@@ -13,6 +13,7 @@ from mlip_sse.analysis.results import Quality, Verdict, to_plain
 from mlip_sse.campaign.production import linked
 from mlip_sse.errors import MlipSseError
 from mlip_sse.md_protocols.interface_layers import TwoSidedCell
+from mlip_sse.trajectory.fractional_positions import consistent_cells, fractional_chunks
 from mlip_sse.trajectory.model import Trajectory
 
 if TYPE_CHECKING:
@@ -103,9 +104,15 @@ def _thinned(table: Any) -> dict[str, list[Any]]:
     return {name: [rows[k][name] for k in places] for name in names}
 
 
-def last_frame(path: str | Path) -> "Atoms":
-    """Return the last stored frame of a trajectory, atoms in their order."""
+def last_frame(path: str | Path, frame_spacing_fs: float | None = None) -> "Atoms":
+    """Return the last stored frame of a trajectory, atoms in their order.
+
+    Unwrapped positions lead there by steps in all the cells on the way: the fractions in the last cell are what counts.
+    """
     from ase import Atoms
 
-    trajectory = Trajectory.read(path)
-    return Atoms(list(trajectory.species), positions=trajectory.positions[-1], cell=trajectory.cells[-1], pbc=True)
+    trajectory = Trajectory.read(path, frame_spacing_fs=frame_spacing_fs)
+    cells, everyone = consistent_cells(trajectory.cells), np.arange(trajectory.n_atoms)
+    for _, part in fractional_chunks(trajectory, everyone, cells):
+        fractions = part[-1]
+    return Atoms(list(trajectory.species), positions=fractions @ cells[-1], cell=cells[-1], pbc=True)

@@ -102,6 +102,9 @@ class InterfaceCampaignSpec(LearningSpec, AboutInterface):
         description="which of them are labelled",
     )
     decide: InterfaceDecisionSpec = Field(default_factory=InterfaceDecisionSpec, description="when the answer stands")
+    height: Literal["free", "fixed"] = Field(
+        "free", description="of the cell in all dynamics; fixed where a side would not hold together at no pressure"
+    )
     units: tuple[UnitSettings, ...] = Field(
         (UnitSettings(centre="P", ligand="S", count=4),), min_length=1, description="what of the electrolyte is intact"
     )

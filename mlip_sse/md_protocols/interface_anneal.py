@@ -195,7 +195,7 @@ def anneal_interface(
         When a relaxation fails, or LAMMPS fails for another reason than its atoms.
     """
     lines = _potential_of(source).lammps_for(cell.atoms.get_chemical_symbols())
-    has_vacuum = thermostat_layers(cell, spec.newtonian_a).has_vacuum
+    is_fixed = spec.is_fixed(thermostat_layers(cell, spec.newtonian_a).has_vacuum)
     settings = {
         "executable": os.fspath(find_executable().absolute()),
         "files": {sha256_of_file(file): os.fspath(file) for file in lines.files},
@@ -207,7 +207,7 @@ def anneal_interface(
         return None if progress is None else (lambda state: progress(stage, state))
 
     goal = Convergence("lbfgs", spec.relax_fmax, _STRESS_GPA, spec.relax_steps, spec.pressure_gpa)
-    parts = {"cell": _to_relax(cell, has_vacuum)}
+    parts = {"cell": _to_relax(cell, is_fixed)}
     relaxed, n_before = relax_parts(parts, goal, source, engine, time_limit_s=time_limit_s, progress=told("relax"))
     start = TwoSidedCell(relaxed["cell"].atoms, cell.side)
     layers = thermostat_layers(start, spec.newtonian_a)
@@ -230,7 +230,7 @@ def _stages(
 ) -> list[dict[str, str]]:
     """Return the decks of one run in their order, each with its name."""
     temperature_k, seed = float(label["temperature_k"]), int(label["seed"])
-    heat = heat_deck(spec, lines, temperature_k, has_vacuum=layers.has_vacuum)
+    heat = heat_deck(spec, lines, temperature_k, is_fixed=spec.is_fixed(layers.has_vacuum))
     stages = [
         {"name": "settle", "deck": settle_deck(spec, lines, temperature_k, seed)},
         {"name": "heat", "deck": heat},
@@ -247,12 +247,12 @@ def _potential_of(source: ForceSource) -> Potential:
     return source.potential
 
 
-def _to_relax(cell: TwoSidedCell, has_vacuum: bool) -> Part:
+def _to_relax(cell: TwoSidedCell, is_fixed: bool) -> Part:
     """Return the cell in the axes of LAMMPS, its first vector along x, to be relaxed before it moves."""
     vectors, _ = cell.atoms.cell.standard_form()
     positions = cell.atoms.get_scaled_positions() @ vectors.array
     atoms = Atoms(cell.atoms.get_chemical_symbols(), positions=positions, cell=vectors, pbc=True)
-    return Part(atoms, ("fixed",) if has_vacuum else ("fixed", "normal"), cell.side)
+    return Part(atoms, ("fixed",) if is_fixed else ("fixed", "normal"), cell.side)
 
 
 def _with_places(outcome: Outcome, structure: str) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _with_places(outcome: Outcome, structure: str) -> dict[str, Any]:
 def _with_verdict(
     spec: InterfaceDynamicsSpec, run: dict[str, Any], layers: Layers, metals: list[str]
 ) -> dict[str, Any]:
-    verdict = run_verdict(run, pressure_gpa=spec.pressure_gpa, has_vacuum=layers.has_vacuum, metals=metals)
+    verdict = run_verdict(run, pressure_gpa=spec.pressure_gpa, is_fixed=spec.is_fixed(layers.has_vacuum), metals=metals)
     return {**run, "quality": str(verdict.quality), "reasons": list(verdict.reasons)}
 
 

@@ -66,11 +66,11 @@ def settle_deck(spec: InterfaceDynamicsSpec, lines: LammpsInput, temperature_k: 
     )
 
 
-def heat_deck(spec: InterfaceDynamicsSpec, lines: LammpsInput, temperature_k: float, *, has_vacuum: bool) -> str:
+def heat_deck(spec: InterfaceDynamicsSpec, lines: LammpsInput, temperature_k: float, *, is_fixed: bool) -> str:
     """Return the deck that brings the whole interface to its temperature, the cell free along z."""
     n_steps = spec.steps(spec.heat_ps)
     ramp = f"temp {number_text(spec.settle_temperature_k)} {number_text(temperature_k)} {number_text(DAMP_PS)}"
-    move = f"nvt {ramp}" if has_vacuum else f"npt {ramp} {_along_z(spec)}"
+    move = f"nvt {ramp}" if is_fixed else f"npt {ramp} {_along_z(spec)}"
     return "\n".join(
         [
             f"read_restart {PREVIOUS_FILE}",
@@ -90,7 +90,7 @@ def production_deck(
     n_steps = spec.segments[index]
     kelvin, damp = number_text(temperature_k), number_text(spec.time_constant_fs / 1000)
     noise = _noise_seeds(seed, temperature_k, index)
-    move = "nve" if layers.has_vacuum else f"nph {_along_z(spec)} ptemp {kelvin}"
+    move = "nve" if spec.is_fixed(layers.has_vacuum) else f"nph {_along_z(spec)} ptemp {kelvin}"
     return "\n".join(
         [
             f"read_restart {PREVIOUS_FILE}",

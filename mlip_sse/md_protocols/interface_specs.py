@@ -193,6 +193,9 @@ class InterfaceDynamicsSpec(Spec):
     production_ps: float = Field(gt=0, description="time that is written, in ps", examples=[100.0])
     segment_ps: float = Field(10.0, gt=0, description="time after which what is done is safe from a kill, in ps")
     dump_every_fs: float = Field(100.0, gt=0, description="time between stored frames in fs")
+    height: Literal["free", "fixed"] = Field(
+        "free", description="fixed: the cell stays as built, where a side would not hold together at the pressure"
+    )
     pressure_gpa: float = Field(0.0, ge=-10, le=100, description="pressure along z in GPa")
     newtonian_a: float = Field(
         5.0, ge=2, le=200, description="distance from an interface in Å up to which no thermostat touches an atom"
@@ -219,6 +222,10 @@ class InterfaceDynamicsSpec(Spec):
             if getattr(self, key) * 1000 < wanted * self.dump_every_fs * (1 - _TOLERANCE):
                 raise ValueError(f"{key}: found {getattr(self, key):g}, expected at least {wanted} times dump_every_fs")
         return self
+
+    def is_fixed(self, has_vacuum: bool) -> bool:
+        """Return whether the height of a cell stays, as it does with vacuum in any case."""
+        return has_vacuum or self.height == "fixed"
 
     @property
     def dump_steps(self) -> int:

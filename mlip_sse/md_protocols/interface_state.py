@@ -67,7 +67,7 @@ def run_figures(
     }
 
 
-def run_verdict(run: Mapping[str, Any], *, pressure_gpa: float, has_vacuum: bool, metals: Sequence[str]) -> Verdict:
+def run_verdict(run: Mapping[str, Any], *, pressure_gpa: float, is_fixed: bool, metals: Sequence[str]) -> Verdict:
     """Return what is to be said of a run.
 
     Parameters
@@ -76,7 +76,7 @@ def run_verdict(run: Mapping[str, Any], *, pressure_gpa: float, has_vacuum: bool
         As a task returns it: `run_figures`, ``ended``, ``grades``, with ``temperature_k``.
     pressure_gpa
         The barostat's target.
-    has_vacuum
+    is_fixed
         Whether the height was fixed.
     metals
         The elements of the sides that are metals of one element.
@@ -104,7 +104,7 @@ def run_verdict(run: Mapping[str, Any], *, pressure_gpa: float, has_vacuum: bool
             "timestep_fs"
         )
     push, doubt = run["pressure_z_gpa"] - pressure_gpa, run["pressure_z_error_gpa"]
-    if not has_vacuum and abs(push) > max(_PRESSURE_GPA, _STANDARD_ERRORS * doubt):
+    if not is_fixed and abs(push) > max(_PRESSURE_GPA, _STANDARD_ERRORS * doubt):
         verdict = verdict.weaken(
             f"found {run['pressure_z_gpa']:.2f} GPa along z on average, expected {pressure_gpa:g}: heat it longer"
         )

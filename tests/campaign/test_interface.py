@@ -11,6 +11,7 @@ from mlip_sse.analysis.interphase.growth import Outcome
 from mlip_sse.campaign.folder import spec_digest
 from mlip_sse.campaign.interface import InterfaceReaction, interface_criterion, reaction_energy_error
 from mlip_sse.campaign.interface_answer import answer_of, dynamics_of, reaction_energy
+from mlip_sse.campaign.interface_looks import last_frame
 from mlip_sse.campaign.interface_specs import InterfaceCampaignSpec
 from mlip_sse.campaign.questions import question_of
 from mlip_sse.campaign.specs import load_campaign
@@ -192,6 +193,26 @@ def test_the_answer_says_whether_it_reacts_and_what_is_missing():
     assert any("its error is not in the interval" in reason for reason in blind["reasons"])
     none = document([])
     assert (none["verdict"], none["quality"]) == ("not resolved", "refused")
+
+
+def test_the_last_frame_is_whole_in_a_cell_that_changed(tmp_path):
+    """Unwrapped positions divided by the last cell would put atoms on top of each other."""
+    from ase.build import bulk
+    from ase.io import write
+
+    crystal = bulk("LiCl", "rocksalt", a=5.1, cubic=True)
+    frames = []
+    for k in range(12):
+        frame = crystal.copy()
+        frame.set_scaled_positions((crystal.get_scaled_positions() + 0.13 * k) % 1.0)
+        frame.set_cell(crystal.cell.array * [1, 1, 1 + 0.01 * k], scale_atoms=True)
+        frame.pbc = True
+        frames.append(frame)
+    write(tmp_path / "run.extxyz", frames)
+    last = last_frame(tmp_path / "run.extxyz", frame_spacing_fs=100.0)
+    assert last.cell[2, 2] == pytest.approx(5.1 * 1.11)
+    assert last.get_all_distances(mic=True)[0, 1:].min() == pytest.approx(2.55)
+    assert np.allclose((last.get_scaled_positions() - frames[-1].get_scaled_positions() + 0.5) % 1.0, 0.5, atol=1e-6)
 
 
 def test_a_probe_in_a_few_words_and_the_anneal_as_a_protocol():

@@ -60,7 +60,7 @@ def run(**changes):
 
 
 def verdict(found, **changes):
-    return run_verdict(found, **{"pressure_gpa": 0.0, "has_vacuum": False, "metals": [], **changes})
+    return run_verdict(found, **{"pressure_gpa": 0.0, "is_fixed": False, "metals": [], **changes})
 
 
 def test_a_quiet_run_passes():
@@ -110,7 +110,7 @@ def test_a_deviation_within_the_fluctuation_of_few_atoms_is_none():
 
 
 def test_a_height_that_was_fixed_may_be_under_pressure():
-    assert verdict(run(pressure_z_gpa=2.0), has_vacuum=True).quality == "pass"
+    assert verdict(run(pressure_z_gpa=2.0), is_fixed=True).quality == "pass"
 
 
 def test_a_run_without_a_segment_is_refused():
