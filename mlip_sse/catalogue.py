@@ -22,6 +22,7 @@ FOLDERS = {
     "md_protocols": "md_protocol.yaml",
     "md_protocols/campaigns": "campaign.yaml",
     "analysis": "analysis.yaml",
+    "analysis/properties": "property.yaml",
 }
 """The catalogue folders, and the file that makes a subfolder of each an entry."""
 

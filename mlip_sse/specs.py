@@ -132,6 +132,13 @@ KINDS: Mapping[str, SpecKind] = MappingProxyType(
             SpecKind("potential", "potentials", "mlip_sse.potentials.families:POTENTIALS", "family"),
             SpecKind("reference", None, "mlip_sse.references.specs:REFERENCES", "kind"),
             SpecKind("engine", None, "mlip_sse.engine.specs:ENGINES", "scheduler"),
+            SpecKind(
+                "properties",
+                "analysis/properties",
+                "mlip_sse.properties.recipes:PROPERTY_RECIPES",
+                "recipe",
+                is_compact=True,
+            ),
         )
     }
 )
@@ -159,7 +166,7 @@ def load_spec(source: str | Path, kind: str) -> Spec:
     source
         A catalogue name or a path; a path alone where the kind has no catalogue folder.
     kind
-        ``analysis``, ``md_protocol``, ``campaign``, ``potential``, ``reference`` or ``engine``.
+        ``analysis``, ``md_protocol``, ``campaign``, ``potential``, ``reference``, ``engine`` or ``properties``.
 
     Raises
     ------

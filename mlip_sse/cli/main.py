@@ -28,6 +28,7 @@ VERBS = {
     "export": "Hand a potential to LAMMPS: files and a deck that runs, after all gates have passed.",
     "simulate": "Run a protocol: dynamics, relaxation, barriers, glasses; the same command again runs what is missing.",
     "react": "Say what two phases in contact react to; of one phase, at which voltages it is stable.",
+    "properties": "Learn properties from tables, and predict other materials: collect, fit, predict.",
     "report": "Write one self-contained HTML page of a campaign, or serve it while the campaign runs.",
     "build-plugin": "Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on.",
     "catalogue": "List what the catalogue holds, or print one entry.",
@@ -88,7 +89,8 @@ def _program(arguments: Sequence[str]) -> Callable[..., Any]:
     app.callback(invoke_without_command=True)(_root)
     for name, summary in VERBS.items():
         if name == verb:
-            app.command(name)(import_module(f"mlip_sse.cli.{name.replace('-', '_')}").command)
+            module = import_module(f"mlip_sse.cli.{name.replace('-', '_')}")
+            app.command(name, context_settings=getattr(module, "CONTEXT_SETTINGS", None))(module.command)
         else:
             app.command(name, help=summary)(_not_asked_for)
     return typer.main.get_command(app)

@@ -21,8 +21,7 @@ from mlip_sse.properties.contract import (
 from mlip_sse.properties.domain import Domain
 from mlip_sse.properties.learner import FittedLearner, Training
 from mlip_sse.properties.preparation import Preparation
-from mlip_sse.properties.regression import asker, require_kelvin, seen_by
-from mlip_sse.properties.splits import group_numbers
+from mlip_sse.properties.regression import asker, require_kelvin, row_groups, seen_by
 from mlip_sse.properties.storage import storable
 
 __all__ = ["FittedPropertyClassifier", "PropertyClassifier", "classes_of"]
@@ -44,13 +43,15 @@ class FittedPropertyClassifier:
     model: str
     learner: FittedLearner
     preparation: Preparation
+    columns: npt.NDArray[np.intp]
     calibration: Calibration
     domain: Domain
+    n_features: int
     with_temperature: bool
 
     def predict(self, features: Floats, *, temperature_k: npt.ArrayLike | None = None) -> Classification:
         """Predict rows of features (n_rows, n_features), nan where missing."""
-        found = require_matrix(features, self.preparation.n_features)
+        found = require_matrix(features, self.n_features)[:, self.columns]
         kelvin = require_kelvin(temperature_k, len(found), self.with_temperature)
         entry = entry_of(CLASSIFIERS, self.model)
         standardised = self.preparation.apply(found)
@@ -67,6 +68,8 @@ class PropertyClassifier:
     settings: Mapping[str, Any]
     seed: int = 0
     n_folds: int = 5
+    columns: tuple[int, ...] | None = None
+    calibrates: bool = True
 
     def fit(
         self,
@@ -77,8 +80,9 @@ class PropertyClassifier:
         temperature_k: npt.ArrayLike | None = None,
     ) -> FittedPropertyClassifier:
         """Fit to rows (n_rows, n_features) and classes 0 and 1; see `mlip_sse.properties.contract.Classifier`."""
-        found = require_matrix(features)
-        target = require_target(y, len(found))
+        given = require_matrix(features)
+        columns = np.arange(given.shape[1]) if self.columns is None else np.array(self.columns, dtype=np.intp)
+        found, target = given[:, columns], require_target(y, len(given))
         if not np.isin(target, (0.0, 1.0)).all():
             raise InputError(
                 "found a class other than 0 and 1, expected these two: compare the target with a threshold"
@@ -87,18 +91,23 @@ class PropertyClassifier:
         learner = entry.learner(**self.settings)
         preparation = Preparation.fitted_to(found)
         standardised = preparation.apply(found)
-        names = [str(name) for name in (np.arange(len(found)) if groups is None else np.asarray(groups))]
+        numbers = row_groups(groups, len(found))
         seen, own_kelvin = seen_by(entry, found, standardised, kelvin)
         exact = np.zeros(len(target), dtype=np.int8)
-        training = Training(seen, target, exact, group_numbers(names), own_kelvin, self.seed)
-        splits = inner_splits(groups, len(found), self.n_folds, self.seed)
-        value, _ = out_of_fold(splits, len(found), asker(learner, training))
+        training = Training(seen, target, exact, numbers, own_kelvin, self.seed)
+        calibration = Calibration(1.0, 0.0)
+        if self.calibrates:
+            splits = inner_splits(numbers, self.n_folds, self.seed)
+            value, _ = out_of_fold(splits, len(found), asker(learner, training))
+            calibration = Calibration.fitted_to(_score(entry, value), target)
         return FittedPropertyClassifier(
             model=self.model,
             learner=learner.fit(training),
             preparation=preparation,
-            calibration=Calibration.fitted_to(_score(entry, value), target),
-            domain=Domain.fitted_to(standardised, training.groups, self.seed),
+            columns=columns,
+            calibration=calibration,
+            domain=Domain.fitted_to(standardised, numbers, self.seed),
+            n_features=given.shape[1],
             with_temperature=kelvin is not None,
         )
 

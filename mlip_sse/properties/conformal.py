@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlip_sse.errors import InputError
-from mlip_sse.properties.splits import Split, group_numbers, grouped_folds, leave_one_group_out
+from mlip_sse.properties.splits import Split, grouped_folds, leave_one_group_out
 
 __all__ = ["inner_splits", "out_of_fold", "score_quantile"]
 
@@ -26,18 +26,14 @@ Floats = npt.NDArray[np.float64]
 Predict = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], tuple[Floats, Floats]]
 
 
-def inner_splits(groups: npt.ArrayLike | None, n_rows: int, n_folds: int, seed: int) -> list[Split]:
-    """Return grouped inner folds; with fewer groups than folds, one group at a time; without groups, rows."""
-    named = np.arange(n_rows) if groups is None else np.asarray(groups)
-    if named.shape != (n_rows,):
-        raise InputError(f"found groups of shape {named.shape}, expected ({n_rows},), one a row")
-    numbers = group_numbers([str(name) for name in named])
-    n_groups = int(numbers.max()) + 1
+def inner_splits(groups: npt.NDArray[np.intp], n_folds: int, seed: int) -> list[Split]:
+    """Return grouped inner folds; with fewer groups than folds, one group at a time."""
+    n_groups = len(np.unique(groups))
     if n_groups < 3:
         raise InputError(f"found {n_groups} materials to fit to, expected at least 3, so that an error can be measured")
     if n_groups < n_folds:
-        return leave_one_group_out(numbers)
-    return grouped_folds(numbers, n_folds, np.random.default_rng(seed))
+        return leave_one_group_out(groups)
+    return grouped_folds(groups, n_folds, np.random.default_rng(seed))
 
 
 def out_of_fold(splits: list[Split], n_rows: int, predict: Predict) -> tuple[Floats, Floats]:

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Eats = Literal["features", "fractions"]
+Answers = Literal["number", "share", "log_odds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +148,10 @@ class ModelEntry:
     """
 
     at: str
-    eats: Literal["features", "fractions"]
+    eats: Eats
     description: str
     temperature: bool = False
-    answers: Literal["number", "share", "log_odds"] = "number"
+    answers: Answers = "number"
 
     def learner(self, **settings: Any) -> Any:
         """Return the learner with its settings.
@@ -170,22 +172,46 @@ class ModelEntry:
         return made(**settings)
 
 
-_AT = "mlip_sse.properties.models."
-MODELS: Mapping[str, ModelEntry] = MappingProxyType(
-    {
-        "extra_trees": ModelEntry(_AT + "forests:ExtraTrees", "features", "extremely randomised trees"),
-        "random_forest": ModelEntry(_AT + "forests:RandomForest", "features", "bagged trees"),
+def _entries(*rows: tuple[str, str, Eats, str, bool, Answers]) -> Mapping[str, ModelEntry]:
+    made = {
+        name: ModelEntry(f"mlip_sse.properties.models.{at}", eats, about, kelvin, answers)
+        for name, at, eats, about, kelvin, answers in rows
     }
+    return MappingProxyType(made)
+
+
+MODELS: Mapping[str, ModelEntry] = _entries(
+    ("linear", "linear:Linear", "features", "ridge regression by the Tobit likelihood", False, "number"),
+    ("pls", "pls:PartialLeastSquares", "features", "partial least squares with VIP scores", False, "number"),
+    ("gaussian_process", "gaussian_process:GaussianProcess", "features", "Matérn process, Tobit", False, "number"),
+    ("svm", "support_vectors:SupportVectors", "features", "support vectors, Gaussian kernel", False, "number"),
+    ("random_forest", "forests:RandomForest", "features", "bagged trees", False, "number"),
+    ("extra_trees", "forests:ExtraTrees", "features", "extremely randomised trees", False, "number"),
+    ("gradient_boosting", "boosting:GradientBoosting", "features", "boosted trees", False, "number"),
+    ("xgboost", "boosting:XGBoost", "features", "boosted trees, limits by likelihood", False, "number"),
+    ("lightgbm", "boosting:LightGBM", "features", "boosted trees grown leaf by leaf", False, "number"),
+    ("adaboost", "adaboost:AdaBoost", "features", "AdaBoost over extremely randomised trees", False, "number"),
+    ("network", "network:Network", "features", "small networks", True, "number"),
+    ("arrhenius_network", "network:ArrheniusNetwork", "features", "the same with ln A and Ea", True, "number"),
+    ("composition_network", "network:CompositionNetwork", "fractions", "learnt element vectors", True, "number"),
+    ("arrhenius_composition", "network:ArrheniusComposition", "fractions", "with ln A and Ea", True, "number"),
+    ("set_network", "network:SetNetwork", "fractions", "three numbers an element, attention", True, "number"),
+    ("arrhenius_set", "network:ArrheniusSet", "fractions", "the same with ln A and Ea", True, "number"),
 )
 """Regressors by name."""
 
-CLASSIFIERS: Mapping[str, ModelEntry] = MappingProxyType(
-    {
-        "extra_trees": ModelEntry(
-            _AT + "forests:ExtraTrees", "features", "extremely randomised trees", answers="share"
-        ),
-        "random_forest": ModelEntry(_AT + "forests:RandomForest", "features", "bagged trees", answers="share"),
-    }
+CLASSIFIERS: Mapping[str, ModelEntry] = _entries(
+    ("logistic", "linear:Logistic", "features", "logistic regression", False, "log_odds"),
+    ("svm", "support_vectors:SupportVectorClassifier", "features", "support vectors", False, "log_odds"),
+    ("random_forest", "forests:RandomForest", "features", "bagged trees", False, "share"),
+    ("extra_trees", "forests:ExtraTrees", "features", "extremely randomised trees", False, "share"),
+    ("gradient_boosting", "boosting:GradientBoostingClassifier", "features", "boosted trees", False, "log_odds"),
+    ("xgboost", "boosting:XGBoostClassifier", "features", "boosted trees", False, "log_odds"),
+    ("lightgbm", "boosting:LightGBMClassifier", "features", "boosted trees", False, "log_odds"),
+    ("adaboost", "adaboost:AdaBoostClassifier", "features", "AdaBoost over random trees", False, "log_odds"),
+    ("network", "network:NetworkClassifier", "features", "small networks", True, "log_odds"),
+    ("composition_network", "network:CompositionNetworkClassifier", "fractions", "element vectors", True, "log_odds"),
+    ("set_network", "network:SetNetworkClassifier", "fractions", "three numbers an element", True, "log_odds"),
 )
 """Classifiers by name."""
 

@@ -1,7 +1,7 @@
 """A regressor of any learner: prepared features, limits used, conformal intervals, a domain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,15 @@ from mlip_sse.properties.preparation import Preparation
 from mlip_sse.properties.splits import Split, group_numbers
 from mlip_sse.properties.storage import storable
 
-__all__ = ["FittedRegressor", "PropertyRegressor", "asker", "require_kelvin", "seen_by"]
+__all__ = [
+    "FittedRegressor",
+    "PropertyRegressor",
+    "asker",
+    "require_kelvin",
+    "row_groups",
+    "seen_by",
+    "with_interval",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,37 +44,48 @@ class FittedRegressor:
     learner
         What was fitted to all rows.
     preparation
-        Of the features; None where the learner eats element fractions as they are.
+        Of the features.
+    columns
+        (n_used,) columns of the features that the model is given.
     scores
-        (n_scores,) conformal scores of the exact rows, sorted.
+        (n_scores,) conformal scores of the exact rows, sorted; empty where it was not calibrated.
     error
-        Mean absolute error of the exact rows on unseen groups.
+        Mean absolute error of the exact rows on unseen groups; None where it was not calibrated.
     domain
         Where the training rows lie.
+    n_features
+        Columns that `predict` expects.
     with_temperature
         Whether `predict` needs temperatures.
+    spread_unit
+        What the learner's spread is multiplied by.
     """
 
     model: str
     learner: FittedLearner
     preparation: Preparation
+    columns: npt.NDArray[np.intp]
     scores: Floats
-    error: float
+    error: float | None
     domain: Domain
+    n_features: int
     with_temperature: bool
+    spread_unit: float = 1.0
+
+    def guess(self, features: npt.ArrayLike, temperature_k: npt.ArrayLike | None) -> tuple[Floats, Floats, Floats]:
+        """Return value, spread and distance of rows, each (n_rows,)."""
+        found = require_matrix(features, self.n_features)[:, self.columns]
+        kelvin = require_kelvin(temperature_k, len(found), self.with_temperature)
+        standardised = self.preparation.apply(found)
+        value, spread = self.learner.predict(*seen_by(entry_of(MODELS, self.model), found, standardised, kelvin))
+        return value, self.spread_unit * spread, self.domain.distances(standardised)
 
     def predict(
-        self, features: Floats, *, temperature_k: npt.ArrayLike | None = None, confidence: float = 0.9
+        self, features: npt.ArrayLike, *, temperature_k: npt.ArrayLike | None = None, confidence: float = 0.9
     ) -> Prediction:
         """Predict rows of features (n_rows, n_features), nan where missing."""
-        found = require_matrix(features, self.preparation.n_features)
-        kelvin = require_kelvin(temperature_k, len(found), self.with_temperature)
-        entry = entry_of(MODELS, self.model)
-        standardised = self.preparation.apply(found)
-        value, spread = self.learner.predict(*seen_by(entry, found, standardised, kelvin))
-        distance = self.domain.distances(standardised)
-        half = score_quantile(self.scores, confidence) * spread * self.domain.widening(distance)
-        return Prediction(value, value - half, value + half, confidence, distance, distance > self.domain.edge)
+        value, spread, distance = self.guess(features, temperature_k)
+        return with_interval(value, spread, distance, self.scores, self.domain, confidence)
 
 
 @dataclass(frozen=True)
@@ -83,16 +102,22 @@ class PropertyRegressor:
         Of the learner and of the inner folds.
     n_folds
         Grouped inner folds, on which errors are measured.
+    columns
+        Columns of the features that the model is given; None for all.
+    calibrates
+        False for a model without intervals and without imputed limits, at a sixth of the cost: a null needs no more.
     """
 
     model: str
     settings: Mapping[str, Any]
     seed: int = 0
     n_folds: int = 5
+    columns: tuple[int, ...] | None = None
+    calibrates: bool = True
 
     def fit(
         self,
-        features: Floats,
+        features: npt.ArrayLike,
         y: npt.ArrayLike,
         *,
         censored: npt.ArrayLike | None = None,
@@ -100,34 +125,61 @@ class PropertyRegressor:
         temperature_k: npt.ArrayLike | None = None,
     ) -> FittedRegressor:
         """Fit to rows (n_rows, n_features); see `mlip_sse.properties.contract.Regressor`."""
-        found = require_matrix(features)
-        target, signs = require_target(y, len(found)), require_signs(censored, len(found))
-        if np.count_nonzero(signs == 0) < 3:
-            raise InputError(
-                f"found {np.count_nonzero(signs == 0)} exact values, expected at least 3 beside the limits"
-            )
-        entry, kelvin = entry_of(MODELS, self.model), require_kelvin(temperature_k, len(found), False)
+        return self.fit_and_ask(features, y, censored=censored, groups=groups, temperature_k=temperature_k)[0]
+
+    def fit_and_ask(
+        self,
+        features: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        censored: npt.ArrayLike | None = None,
+        groups: npt.ArrayLike | None = None,
+        temperature_k: npt.ArrayLike | None = None,
+    ) -> tuple[FittedRegressor, Floats, Floats]:
+        """Fit, and return with it value and spread of each row by a model that did not see its group."""
+        given = require_matrix(features)
+        target, signs = require_target(y, len(given)), require_signs(censored, len(given))
+        exact = signs == 0
+        if np.count_nonzero(exact) < 3:
+            raise InputError(f"found {np.count_nonzero(exact)} exact values, expected at least 3 beside the limits")
+        columns = np.arange(given.shape[1]) if self.columns is None else np.array(self.columns, dtype=np.intp)
+        found, kelvin = given[:, columns], require_kelvin(temperature_k, len(given), False)
+        entry = entry_of(MODELS, self.model)
         learner = entry.learner(**self.settings)
         preparation = Preparation.fitted_to(found)
         standardised = preparation.apply(found)
-        names = [str(name) for name in (np.arange(len(found)) if groups is None else np.asarray(groups))]
+        numbers = row_groups(groups, len(found))
         seen, own_kelvin = seen_by(entry, found, standardised, kelvin)
-        training = Training(seen, target, signs, group_numbers(names), own_kelvin, self.seed)
-        splits = inner_splits(groups, len(found), self.n_folds, self.seed)
-        if not learner.knows_limits and signs.any():
-            training = _with_limits_imputed(learner, training, splits)
-        value, spread = out_of_fold(splits, len(found), asker(learner, training))
-        exact = signs == 0
+        training = Training(seen, target, signs, numbers, own_kelvin, self.seed)
+        value = spread = np.full(len(target), np.nan)
+        if self.calibrates:
+            splits = inner_splits(numbers, self.n_folds, self.seed)
+            if not learner.knows_limits and signs.any():
+                training = _with_limits_imputed(learner, training, splits)
+            value, spread = out_of_fold(splits, len(found), asker(learner, training))
+        elif not learner.knows_limits:
+            training = replace(training, signs=np.zeros_like(signs))
         errors = np.abs(target - value)[exact]
-        return FittedRegressor(
+        fitted = FittedRegressor(
             model=self.model,
             learner=learner.fit(training),
             preparation=preparation,
-            scores=np.sort(errors / spread[exact]),
-            error=float(errors.mean()),
-            domain=Domain.fitted_to(standardised, training.groups, self.seed),
+            columns=columns,
+            scores=np.sort(errors / spread[exact]) if self.calibrates else np.empty(0),
+            error=float(errors.mean()) if self.calibrates else None,
+            domain=Domain.fitted_to(standardised, numbers, self.seed),
+            n_features=given.shape[1],
             with_temperature=kelvin is not None,
         )
+        return fitted, value, spread
+
+
+def with_interval(
+    value: Floats, spread: Floats, distance: Floats, scores: Floats, domain: Domain, confidence: float
+) -> Prediction:
+    """Return a prediction whose interval is a quantile of the scores times the spread, widened outside the domain."""
+    half = score_quantile(scores, confidence) * spread * domain.widening(distance)
+    return Prediction(value, value - half, value + half, confidence, distance, distance > domain.edge)
 
 
 def asker(learner: Learner, training: Training) -> Predict:
@@ -148,15 +200,19 @@ def _with_limits_imputed(learner: Learner, training: Training, splits: list[Spli
     target, y = training.y, training.y
     exact = training.signs == 0
     for _ in range(_IMPUTATION_ROUNDS):
-        filled = Training(
-            training.features, y, np.zeros_like(training.signs), training.groups, training.temperature_k, training.seed
-        )
+        filled = replace(training, y=y, signs=np.zeros_like(training.signs))
         value, _ = out_of_fold(splits, len(y), asker(learner, filled))
         spread = float(np.sqrt(np.mean((target - value)[exact] ** 2)))
         y = censored_mean(target, training.signs, value, max(spread, 1e-12))
-    return Training(
-        training.features, y, np.zeros_like(training.signs), training.groups, training.temperature_k, training.seed
-    )
+    return replace(training, y=y, signs=np.zeros_like(training.signs))
+
+
+def row_groups(groups: npt.ArrayLike | None, n_rows: int) -> npt.NDArray[np.intp]:
+    """Return a whole number for the group of each row; each row its own where there are no groups."""
+    named = np.arange(n_rows) if groups is None else np.asarray(groups)
+    if named.shape != (n_rows,):
+        raise InputError(f"found groups of shape {named.shape}, expected ({n_rows},), one a row")
+    return group_numbers([str(name) for name in named])
 
 
 def seen_by(

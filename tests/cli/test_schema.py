@@ -20,5 +20,5 @@ def test_the_schema_describes_every_key_of_every_variant(program, kind):
 def test_an_unknown_kind_is_said(program):
     outcome = program("schema", "protocol")
     assert outcome.code == 2
-    listed = "expected one of analysis, md_protocol, campaign, potential, reference, engine"
+    listed = "expected one of analysis, md_protocol, campaign, potential, reference, engine, properties"
     assert outcome.err == f"error: no kind of spec 'protocol', {listed}; did you mean 'md_protocol'?\n"

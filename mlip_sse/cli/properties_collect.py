@@ -1,0 +1,42 @@
+"""``mlip-sse properties collect``: one table of campaigns, analyses and what others measured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    folders: Annotated[
+        list[str] | None, typer.Argument(help="Campaign and analysis folders; FORMULA=FOLDER where none says it.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The table: .csv or .parquet.")] = Path("properties.csv"),
+    experiments: Annotated[
+        Path | None, typer.Option("--experiments", help="A table of experiments: joined by composition and structure.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Recipe that says what that table's columns mean.")
+    ] = None,
+) -> None:
+    """Collect results into one table, with units, intervals and where each number came from."""
+    from mlip_sse.errors import InputError
+    from mlip_sse.properties.collect import collect
+    from mlip_sse.properties.recipes import load_recipe
+    from mlip_sse.properties.sources import joined, read_for
+    from mlip_sse.properties.table_files import read_table, write_table
+
+    pairs = [each.split("=", 1) if "=" in each else ["", each] for each in folders or []]
+    foreign = None
+    if experiments is not None:
+        foreign = read_table(experiments) if recipe is None else read_for(load_recipe(recipe), experiments)
+    if pairs:
+        table = collect([folder for _, folder in pairs], {folder: formula for formula, folder in pairs if formula})
+        table = table if foreign is None else joined(table, foreign)
+    elif foreign is not None:
+        table = foreign
+    else:
+        raise InputError("found neither folders nor --experiments, expected something to collect")
+    written = write_table(table, out)
+    typer.echo(f"{table.n_rows} rows, {len(table.columns)} columns: {', '.join(map(str, written))}")

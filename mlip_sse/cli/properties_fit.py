@@ -1,0 +1,57 @@
+"""``mlip-sse properties fit``: evaluate a recipe on a table, fit it to all rows, write model and numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mlip_sse.properties.fitting import FitReport
+
+__all__ = ["command"]
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe of analysis/properties, or the path of one.")],
+    table: Annotated[Path, typer.Option("--table", help="The table: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the model and of its evaluation.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print for machines.")] = False,
+) -> None:
+    """Evaluate a model on materials it has not seen, then fit it to all; every number with interval and null."""
+    from mlip_sse.analysis.results import to_json
+    from mlip_sse.dataset.whole_files import write_json_whole
+    from mlip_sse.properties.fitting import fit_property
+    from mlip_sse.properties.recipes import load_recipe
+    from mlip_sse.properties.sources import read_for
+
+    chosen = load_recipe(recipe)
+    trained, report = fit_property(chosen, read_for(chosen, table), say=lambda line: typer.echo(line, err=True))
+    written = trained.write(out)
+    write_json_whole(out / "evaluation.json", report.to_dict())
+    typer.echo(to_json(report.to_dict()) if as_json else _text(report))
+    if not as_json:
+        typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json")))
+
+
+def _text(report: "FitReport") -> str:
+    lines = [
+        f"{report.n_rows} rows ({report.n_limits} limits) of {report.n_materials} materials, {report.left_out} without",
+        f"{'metric':16} {'value':>8}  {'95 % interval':>17}  {'null':>8}  {'p':>6}  {'baseline':>8}",
+    ]
+    for name, metric in report.evaluation.metrics.items():
+        null = "" if metric.null is None else f"{metric.null:8.3g}"
+        p_value = "" if metric.p_value is None else f"{metric.p_value:6.3f}"
+        base = report.evaluation.baseline.get(name)
+        shown = "" if base is None or base != base else f"{base:8.3g}"
+        interval = f"{metric.low:.3g} … {metric.high:.3g}"
+        lines.append(f"{name:16} {metric.value:8.3g}  {interval:>17}  {null:>8}  {p_value:>6}  {shown:>8}")
+    if report.evaluation.chosen:
+        lines.append("chosen: " + ", ".join(f"{name} {count}" for name, count in report.evaluation.chosen.items()))
+    if report.noise:
+        lines.append(
+            f"repeated measurements of {report.noise['n_materials']:.0f} materials: no model can be better than "
+            f"MAE {report.noise['best_mae']:.2g}, R² {report.noise['best_r2']:.2g}"
+        )
+    if report.useless:
+        lines.append(f"features that say nothing here: {report.useless}")
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""Predictions as a table: value and interval back in the unit of the property, distance, and what is refused."""
+
+import numpy as np
+
+from mlip_sse.errors import InputError
+from mlip_sse.properties.contract import Classification
+from mlip_sse.properties.fitting import TrainedModel
+from mlip_sse.properties.table import IDENTITY, Column, PropertyTable
+
+__all__ = ["prediction_table"]
+
+
+def prediction_table(
+    trained: TrainedModel, asked: PropertyTable, *, confidence: float | None = None, refuses_outside: bool = False
+) -> PropertyTable:
+    """Return a table of what a model says of some rows.
+
+    Parameters
+    ----------
+    trained, asked
+        The model, and rows with the columns that its recipe names.
+    confidence
+        Of the intervals; that of the recipe where left out.
+    refuses_outside
+        Leave the prediction empty where a row is outside of the domain.
+
+    Raises
+    ------
+    InputError
+        When every row is refused.
+    """
+    found = trained.predict(asked, confidence)
+    target = trained.recipe.target
+    kept = {name: asked.columns[name] for name in IDENTITY if name in asked.columns}
+    temperature = trained.recipe.temperature
+    if temperature is not None:
+        kept[temperature] = asked.columns[temperature]
+    table = PropertyTable(kept, {name: asked.values[name] for name in kept}, None, asked.provenance)
+    if isinstance(found, Classification):
+        above = f"probability that {target.column} ≥ {target.threshold:g} {target.unit}"
+        columns = [(Column(f"probability_{target.column}", "", description=above), found.probability)]
+    else:
+        ends = (("", found.value), ("_low", found.low), ("_high", found.high))
+        about = f"{found.confidence:.0%} interval"
+        columns = [
+            (Column(f"{target.column}{mark}", target.unit, description=about), _back(values, target.transform))
+            for mark, values in ends
+        ]
+    if refuses_outside and found.outside.all():
+        raise InputError(
+            f"all {len(found.outside)} rows are outside of the model's domain (distance {found.distance.min():.1f} and "
+            f"more): expected some like the training table, or --outside widen"
+        )
+    for column, values in columns:
+        table = table.with_column(column, np.where(found.outside, np.nan, values) if refuses_outside else values)
+    distance = Column("distance", "", description="to the nearest training material; 1 is usual among them")
+    table = table.with_column(distance, found.distance)
+    table = table.with_column(Column("is_outside", description="1 beyond the domain"), found.outside.astype(float))
+    known = trained.known(asked).astype(float)
+    return table.with_column(Column("is_in_training", description="1 where the material was trained on"), known)
+
+
+def _back(values: np.ndarray, transform: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.power(10.0, values) if transform == "log10" else values
