@@ -48,6 +48,7 @@ def hops(salt):
     return {(each.hop.mechanism, round(each.hop.angle_deg or 0)): each for each in found}
 
 
+@pytest.mark.slow
 def test_the_push_along_a_line_moves_two_ions_and_is_the_easiest(hops):
     assert set(hops) == {("direct", 0), ("interstitialcy", 71), ("interstitialcy", 109), ("interstitialcy", 180)}
     straight = hops["interstitialcy", 180]
@@ -58,6 +59,7 @@ def test_the_push_along_a_line_moves_two_ions_and_is_the_easiest(hops):
     assert len(hops["direct", 0].moving) == 1
 
 
+@pytest.mark.slow
 def test_the_saddle_of_the_straight_push_is_the_pair_around_the_lattice_site(hops, salt):
     """At the top two ions share the site, each as far from it: hold that pair and relax the rest."""
     found = hops["interstitialcy", 180]
@@ -80,6 +82,7 @@ def test_the_saddle_of_the_straight_push_is_the_pair_around_the_lattice_site(hop
     assert found.images[0].get_distance(*map(int, pair), mic=True) < hop.distance
 
 
+@pytest.mark.slow
 def test_the_lattice_keeps_its_ions_and_their_order(hops):
     for found in hops.values():
         start, end = found.images[0], found.images[-1]
@@ -100,6 +103,7 @@ def test_ends_that_relax_to_one_site_are_refused(salt):
     assert "both ends relax to the same site" in found.verdict.reasons[0]
 
 
+@pytest.mark.slow
 def test_an_interstitial_that_runs_away_is_refused(salt, monkeypatch):
     from mlip_sse.md_protocols import neb_interstitial
 
@@ -110,6 +114,7 @@ def test_an_interstitial_that_runs_away_is_refused(salt, monkeypatch):
     assert "does not stay where it was put" in found.verdict.reasons[0]
 
 
+@pytest.mark.slow
 def test_the_protocol_runs_once(tmp_path, lammps):
     plain = {
         "description": "LiCl",
