@@ -181,6 +181,7 @@ def _entries(*rows: tuple[str, str, Eats, str, bool, Answers]) -> Mapping[str, M
 
 
 MODELS: Mapping[str, ModelEntry] = _entries(
+    ("constant", "linear:Constant", "features", "the median, for blends to fall back to", False, "number"),
     ("linear", "linear:Linear", "features", "ridge regression by the Tobit likelihood", False, "number"),
     ("pls", "pls:PartialLeastSquares", "features", "partial least squares with VIP scores", False, "number"),
     ("gaussian_process", "gaussian_process:GaussianProcess", "features", "Matérn process, Tobit", False, "number"),
@@ -191,6 +192,7 @@ MODELS: Mapping[str, ModelEntry] = _entries(
     ("xgboost", "boosting:XGBoost", "features", "boosted trees, limits by likelihood", False, "number"),
     ("lightgbm", "boosting:LightGBM", "features", "boosted trees grown leaf by leaf", False, "number"),
     ("adaboost", "adaboost:AdaBoost", "features", "AdaBoost over extremely randomised trees", False, "number"),
+    ("arrhenius_trees", "arrhenius_trees:ArrheniusTrees", "features", "forests of value and slope", True, "number"),
     ("network", "network:Network", "features", "small networks", True, "number"),
     ("arrhenius_network", "network:ArrheniusNetwork", "features", "the same with ln A and Ea", True, "number"),
     ("composition_network", "network:CompositionNetwork", "fractions", "learnt element vectors", True, "number"),

@@ -141,7 +141,8 @@ def evaluate(
     arrays: dict[str, list[Floats]] = {"value": [], "low": [], "high": [], "distance": []}
     chosen: dict[str, int] = {}
     for number, splits in enumerate(repeats):
-        found = _asked(model(number), sample, splits, confidence, chosen)
+        by_family = plan.by in ("family", "family_out")
+        found = _asked(model(number), sample, splits, confidence, chosen, by_family)
         for name, array in found.items():
             arrays[name].append(array)
     value, low, high, distance = (np.array(arrays[name]) for name in ("value", "low", "high", "distance"))
@@ -192,11 +193,20 @@ def learning_curve(
 
 
 def _asked(
-    model: Any, sample: Sample, splits: Sequence[Split], confidence: float, chosen: dict[str, int]
+    model: Any,
+    sample: Sample,
+    splits: Sequence[Split],
+    confidence: float,
+    chosen: dict[str, int],
+    by_family: bool = False,
 ) -> dict[str, Floats]:
+    """Fit and ask in each split; where families are left out, the model's own inner folds leave out families too."""
     names = ("value", "distance") if sample.classifies else ("value", "low", "high", "distance")
     arrays = {name: np.full(len(sample.y), np.nan) for name in names}
-    groups = np.asarray(sample.groups, dtype=object)
+    kept_together = sample.groups
+    if by_family and sample.families is not None:
+        kept_together = [family or name for family, name in zip(sample.families, sample.groups, strict=True)]
+    groups = np.asarray(kept_together, dtype=object)
     for split in splits:
         both = (split.train, split.test)
         kelvin = [None if sample.temperature_k is None else sample.temperature_k[rows] for rows in both]

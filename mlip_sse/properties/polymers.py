@@ -131,8 +131,8 @@ class PolymerFeatures:
             *(f"salt {part}" for part in parts),
             "log10 molar mass (g/mol)",
             "log10 molality (mol/kg)",
-            "oxygen per salt",
-            "nitrogen per salt",
+            "log10 oxygen per salt",
+            "log10 nitrogen per salt",
             "heavy atoms of the unit",
             "heavy atoms of the salt",
         )
@@ -162,7 +162,7 @@ class PolymerFeatures:
             graph = graphs[unit]
             per_kg = 1000.0 / max(graph.mass(), 1e-9)
             amount = molality[row] if salt else math.nan
-            oxygen, nitrogen = (graph.atoms.count(kind) * per_kg / amount for kind in ("O", "N"))
+            oxygen, nitrogen = (_log((1e-2 + graph.atoms.count(kind) * per_kg) / amount) for kind in ("O", "N"))
             last = [_log(mass[row]), _log(amount), oxygen, nitrogen, len(graph.atoms)]
             heavy = len(graphs[salt].atoms) if salt else 0
             rows.append(

@@ -129,7 +129,7 @@ def _require_renamed(recipe: PropertyRecipe, table: PropertyTable, path: Path) -
     """Return a table that has our names already; refuse one that has neither."""
     wanted: Mapping[str, Any] = recipe.columns
     ours = {source if isinstance(source, str) else source.name for source in wanted.values()}
-    if not ours <= set(table.columns):
+    if not ours & set(table.columns):
         known = ", ".join(list(table.columns)[:12])
         raise InputError(f"{path}: found the columns {known}, expected {', '.join(list(wanted)[:6])}: see the recipe")
     return table

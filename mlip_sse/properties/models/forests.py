@@ -20,6 +20,8 @@ __all__ = ["ExtraTrees", "FittedForest", "RandomForest"]
 
 Floats = npt.NDArray[np.float64]
 
+_CHUNK = 8192
+
 
 @storable
 @dataclass(frozen=True, eq=False)
@@ -31,16 +33,23 @@ class FittedForest:
     trees
         All trees.
     usual_variance
-        Median, over the training rows, of the variance between the trees (or of the target, where trees agree there).
+        A tenth of the variance of the target: what the spread between trees is shrunk to.
+    takes_median
+        Whether the answer is the median of the trees, which errs least by absolute value, or their mean.
     """
 
     trees: TreeArrays
     usual_variance: float
+    takes_median: bool = False
 
     def predict(self, features: Floats, temperature_k: Floats | None) -> tuple[Floats, Floats]:
-        """Return the mean of the trees, and the spread between them shrunk half-way to the usual one."""
-        mean, variance = self.trees.moments(features)
-        return mean, np.sqrt(0.5 * (variance + self.usual_variance))
+        """Return mean or median of the trees, and the spread between them shrunk half-way to the usual one."""
+        value, variance = self.trees.moments(features)
+        if self.takes_median:
+            for start in range(0, len(features), _CHUNK):
+                part = slice(start, start + _CHUNK)
+                value[part] = np.median(self.trees.answers(features[part]), axis=1)
+        return value, np.sqrt(0.5 * (variance + self.usual_variance))
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,14 @@ class ExtraTrees:
         Share of the features that each node chooses from.
     min_leaf
         Fewest rows in a leaf.
+    takes_median
+        Answer with the median of the trees; of classes it is the mean always.
     """
 
     n_trees: int = 300
     max_features: float = 0.5
     min_leaf: int = 1
+    takes_median: bool = False
     knows_limits: ClassVar[bool] = False
 
     def fit(self, training: Training) -> FittedForest:
@@ -76,6 +88,7 @@ class RandomForest:
     n_trees: int = 300
     max_features: float = 0.33
     min_leaf: int = 1
+    takes_median: bool = False
     knows_limits: ClassVar[bool] = False
 
     def fit(self, training: Training) -> FittedForest:
@@ -95,4 +108,4 @@ def _fitted(kind: Any, settings: "ExtraTrees | RandomForest", training: Training
         n_jobs=1,
     )
     trees = trees_of(forest.fit(training.features, training.y).estimators_)
-    return FittedForest(trees, max(0.1 * float(np.var(training.y)), 1e-24))
+    return FittedForest(trees, max(0.1 * float(np.var(training.y)), 1e-24), settings.takes_median)

@@ -18,7 +18,7 @@ from mlip_sse.properties.censoring import tobit_log_likelihood, tobit_slopes
 from mlip_sse.properties.learner import Training
 from mlip_sse.properties.storage import storable
 
-__all__ = ["FittedLinear", "Linear", "Logistic"]
+__all__ = ["Constant", "FittedLinear", "Linear", "Logistic"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,6 +61,17 @@ class Linear:
         bounds = [(None, None)] * (x.shape[1] + 1) + [(-6.0, 3.0)]
         found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
         return FittedLinear(unit * found[:-2], float(unit * found[-2] + centre))
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The median of the training values: what a blend falls back to where nothing carries over."""
+
+    knows_limits: ClassVar[bool] = False
+
+    def fit(self, training: Training) -> FittedLinear:
+        """Fit."""
+        return FittedLinear(np.zeros(training.features.shape[1]), float(np.median(training.y)))
 
 
 @dataclass(frozen=True)

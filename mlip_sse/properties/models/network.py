@@ -121,7 +121,7 @@ class FittedNetwork:
         if temperature_k is not None and self.reference is not None and not self.arrhenius:
             reduced = (1000.0 / temperature_k - self.reference) / _KELVIN_UNIT
             kelvin = torch.as_tensor(reduced, dtype=torch.float32)[:, None]
-        rows = torch.as_tensor(features, dtype=torch.float32)
+        rows = torch.as_tensor(_bounded(features), dtype=torch.float32)
         encoding: Any = self.encoding
         with torch.no_grad():
             found: Floats = encode(encoding, weights, rows, kelvin, 0.0).numpy().astype(np.float64)
@@ -174,7 +174,7 @@ class Network:
 
     def _trained(self, training: Training, centre: float, unit: float, reference: float | None) -> Weights:
         torch = _torch()
-        x = torch.as_tensor(training.features, dtype=torch.float32)
+        x = torch.as_tensor(_bounded(training.features), dtype=torch.float32)
         y = torch.as_tensor((training.y - centre) / unit, dtype=torch.float32)
         signs = torch.as_tensor(training.signs.astype(np.float32))
         tau = None
@@ -291,6 +291,11 @@ class SetNetworkClassifier(NetworkClassifier):
     """`NetworkClassifier` on the elements as a set, three numbers each."""
 
     encoding: Encoding = "set"
+
+
+def _bounded(features: Floats) -> Floats:
+    """Return features kept within three standard deviations: beyond, a network would go on in a straight line."""
+    return np.clip(features, -3.0, 3.0)
 
 
 def _torch() -> Any:

@@ -1,0 +1,96 @@
+"""The steps of ``mlip-sse properties``: a table collected, a model fitted and asked, and one line for every slip."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mlip_sse.properties.table_files import read_table
+
+RECIPE = """recipe: property_model
+description: a test
+target: {column: modulus_gpa, unit: GPa, transform: log10}
+columns: {K: {name: modulus_gpa, unit: GPa}, formula: composition}
+features: []
+feature_columns: [size]
+models: [{name: linear}]
+split: {n_folds: 3, n_repeats: 1}
+inner_folds: 3
+n_nulls: 2
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["formula,K,size"]
+    for number in range(1, 71):
+        size = rng.uniform(1, 3)
+        value = 10 ** (2.5 - 0.5 * size + 0.02 * rng.normal())
+        rows.append(f"Li{number}Cl,{'<' if number % 9 == 0 else ''}{value:.4f},{size:.4f}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def test_collect_fit_and_predict(files, program):
+    collected = program(
+        "properties", "collect", "--experiments", files / "table.csv", "--recipe", files / "recipe.yaml",
+        "--out", files / "ours.csv",
+    )  # fmt: skip
+    assert (collected.code, collected.err) == (0, "")
+    assert read_table(files / "ours.csv").columns["modulus_gpa"].unit == "GPa"
+    fitted = program(
+        "properties", "fit", files / "recipe.yaml", "--table", files / "ours.csv", "--out", files / "model", "--json"
+    )
+    assert fitted.code == 0, fitted.err
+    report = json.loads(fitted.out)
+    assert report["n_limits"] == 7
+    assert report["metrics"]["r2"]["value"] > 0.9
+    assert report["metrics"]["r2"]["null"] < 0.5
+    (files / "new.csv").write_text("composition,size\nNaCl,2.0\nLiCl,2.0\nKCl,9.0\n")
+    done = program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv")
+    assert done.out.startswith("3 materials: 1 outside of the domain, 1 of the training table")
+    found = read_table(files / "out.csv")
+    assert found.numbers("modulus_gpa", "GPa")[0] == pytest.approx(10**1.5, rel=0.1)
+    assert found.numbers("is_in_training").tolist() == [0, 1, 0]
+    refused = program(
+        "properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv", "--outside", "refuse"
+    )
+    assert refused.code == 0
+    assert np.isnan(read_table(files / "out.csv").numbers("modulus_gpa")[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("unit: GPa, transform", "unit: MPa, transform"), "column 'modulus_gpa' is in GPa, expected MPa"),
+        (("[size]", "[sise]"), "no column 'sise' in the table"),
+        (("{name: linear}", "{name: linnear}"), "no model 'linnear'"),
+        (("recipe: property_model", "recipe: model"), "expected one of property_model"),
+        (("feature_columns: [size]", "feature_columns: []"), "nothing to learn from"),
+    ],
+)
+def test_a_slip_in_a_recipe_is_one_line(files, program, change, message):
+    (files / "recipe.yaml").write_text(RECIPE.replace(*change))
+    done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "model")
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1 + ("rows of" in done.err)
+
+
+def test_bad_tables_are_one_line(files, program):
+    for text, message in (
+        ("formula,K,size\n" + "LiCl,0,1\n" * 9, "expected positive for a log10"),
+        ("formula,K,size\n" + "Li2Q,3,1\n" * 9, "'Li2Q' does not parse"),
+        ("formula,K,size\n" + "".join(f"Li{n}Cl,{n},1\n" for n in range(1, 9)), "'size' has no variance"),
+    ):
+        (files / "table.csv").write_text(text)
+        done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "m")
+        assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_steps_are_listed(program):
+    assert "expected one of collect, fit, predict" in program("properties", "fitt").err
+    assert "--table" in program("properties", "fit", "--help").out
+    assert program("properties", "predict", "absent", "LiCl").code == 2
