@@ -155,7 +155,10 @@ class InterfaceReaction(Question):
         return atoms
 
     def segments(self, starts: "Sequence[Atoms]", number: int, reach: float) -> list[Segment]:
-        """Return runs of the interface, ramps and at the anneal's temperature; one in six of a crystal alone."""
+        """Return runs of the interface, ramps and at the anneal's temperature; one in six of a crystal alone.
+
+        Bonds may change in all of them: hot sulfur opens its rings by itself.
+        """
         coldest, top = self.temperatures_k
         asked = self.asked_k
         kinds = (
@@ -172,8 +175,7 @@ class InterfaceReaction(Question):
             name, which, temperatures, ensemble = kinds[(k + (number - 1) * self.spec.explore.segments) % len(kinds)]
             ensemble = "nvt" if self.spec.height == "fixed" else ensemble
             seed = number_from(self.spec.seed, number, k, "segment") % 899_999_999 + 1
-            is_reactive = which == 0
-            segments.append(Segment(f"{name} {k + 1}", starts[which].copy(), temperatures, ensemble, seed, is_reactive))
+            segments.append(Segment(f"{name} {k + 1}", starts[which].copy(), temperatures, ensemble, seed, True))
         return segments
 
     def n_interface_atoms(self, start: "Atoms") -> int:

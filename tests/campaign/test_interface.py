@@ -119,8 +119,11 @@ def test_starts_seeds_and_runs_are_those_of_the_interface():
     assert not [f for f in question.seeds_around(slab_a, 3, "start-4") if "contacts" in f.info["group"]]
     segments = question.segments(starts, 1, 0.05)
     assert len(segments) == 12  # they ended early: four times as many
-    assert {segment.ensemble for segment in segments if segment.is_reactive} == {"npz", "nvt"}
-    assert all(segment.ensemble == "npt" for segment in segments if not segment.is_reactive)
+    assert all(segment.is_reactive for segment in segments)
+    assert {segment.ensemble for segment in segments if "crystal" not in segment.name} == {"npz", "nvt"}
+    assert {segment.ensemble for segment in segments if "crystal" in segment.name} == {"npt"}
+    fixed = question_of(spec_of(height="fixed")).segments(starts, 1, 1.0)
+    assert {segment.ensemble for segment in fixed} == {"nvt"}
     assert 0 < question.n_interface_atoms(both) <= len(both)
 
 
