@@ -97,5 +97,5 @@ def _lines(member: npt.NDArray[np.intp], tau: Floats, y: Floats) -> tuple[Floats
     noise = float(np.sum(left[known[member]] ** 2)) / freedom
     between = float(np.var(own[known])) - float(np.mean(noise / spread[known])) if known.any() else 0.0
     drawn = noise / max(between, 0.05 * pooled**2, 1e-12)
-    slopes = (product + drawn * pooled) / (spread + drawn)
-    return mean_y + slopes * mean_tau, slopes, spread + drawn
+    slopes: Floats = np.asarray((product + drawn * pooled) / (spread + drawn), dtype=np.float64)
+    return mean_y + slopes * mean_tau, slopes, np.asarray(spread + drawn, dtype=np.float64)
