@@ -26,7 +26,9 @@ VERBS = {
     "fit": "Fit a potential to labelled frames; the same command again repeats nothing that was done.",
     "combine": "Join experts into one potential, without their frames.",
     "export": "Hand a potential to LAMMPS: files and a deck that runs, after all gates have passed.",
-    "simulate": "Run a protocol: dynamics, barriers, glasses, interfaces and more; the same command again runs what is missing.",
+    "simulate": (
+        "Run a protocol: dynamics, barriers, glasses, interfaces and more; the same command again runs what is missing."
+    ),
     "react": "Say what two phases in contact react to; of one phase, at which voltages it is stable.",
     "properties": "Learn properties from tables, and predict other materials: collect, fit, predict.",
     "report": "Write one self-contained HTML page of a campaign, or serve it while the campaign runs.",
