@@ -17,7 +17,7 @@ from mlip_sse.md_protocols.force_source import force_source
 from mlip_sse.md_protocols.neb_features import COLUMNS, hop_features, table_text
 from mlip_sse.md_protocols.neb_reference import images_in
 from mlip_sse.md_protocols.neb_specs import NebBatchSpec, NebSettings
-from mlip_sse.md_protocols.neb_vacancy import find_hops
+from mlip_sse.md_protocols.neb_vacancy import LONGEST_OF_CELL, find_hops
 from mlip_sse.md_protocols.plain_atoms import atoms_from_plain
 from mlip_sse.potentials import Potential
 from mlip_sse.provenance import Provenance, package_version
@@ -175,12 +175,18 @@ def _hop(compounds: Sequence[_Compound], tasks: BarrierTasks) -> int:
     for each in compounds:
         if each.relaxed is not None and each.settings is not None:
             plain = {name: each.relaxed[name] for name in ("symbols", "cell", "positions")}
-            wanted += [({"crystal": plain, "hop": asdict(hop)}, each.settings) for hop in each.hops]
+            wanted += [({"crystal": plain, "hop": asdict(hop)}, _wide_enough(each.settings, hop)) for hop in each.hops]
     outcomes = tasks.hops("hop", wanted)
     done = iter(outcomes)
     for each in compounds:
         each.figures = tuple(figures_of(hop, next(done)) for hop in each.hops)
     return outcomes.n_reused
+
+
+def _wide_enough(settings: NebSettings, hop: VacancyHop) -> NebSettings:
+    """Return the settings with a cell that the hop fits into: lattices of one list may differ by half."""
+    least = 1.001 * hop.distance / LONGEST_OF_CELL
+    return settings if settings.min_width_a >= least else settings.model_copy(update={"min_width_a": least})
 
 
 def _rows(each: _Compound, head: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

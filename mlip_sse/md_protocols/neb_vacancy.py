@@ -21,7 +21,18 @@ from mlip_sse.md_protocols.neb_specs import BandSpec, NebSettings
 from mlip_sse.md_protocols.relaxation import relax_atoms
 from mlip_sse.structures import VacancyHop, compact_supercell, shortest_image_distance, vacancy_hops
 
-__all__ = ["HopBarrier", "compute_hop", "find_hops", "hop_ends", "neb_vacancy_hops", "relaxed_crystal"]
+__all__ = [
+    "LONGEST_OF_CELL",
+    "HopBarrier",
+    "compute_hop",
+    "find_hops",
+    "hop_ends",
+    "neb_vacancy_hops",
+    "relaxed_crystal",
+]
+
+LONGEST_OF_CELL = 0.45
+"""Of the distance of the nearest images of the cell: a longer hop is refused."""
 
 
 def neb_vacancy_hops(
@@ -149,7 +160,7 @@ def hop_ends(crystal: Atoms, hop: VacancyHop, min_width_a: float) -> tuple[Atoms
         When the cell is too small for the hop.
     """
     sites = compact_supercell(crystal, min_width=min_width_a)
-    if hop.distance > 0.45 * (size := shortest_image_distance(np.asarray(sites.cell.array))):
+    if hop.distance > LONGEST_OF_CELL * (size := shortest_image_distance(np.asarray(sites.cell.array))):
         raise InputError(
             f"found a hop of {hop.distance:.2f} Å in a cell whose images are {size:.2f} Å apart, expected more than "
             "twice as much: raise min_width_a"

@@ -142,3 +142,22 @@ def test_what_cannot_be_is_refused_in_one_line(changes, message):
 def test_one_structure_does_not_replace_many(tmp_path):
     with pytest.raises(SpecError, match="this protocol names several"):
         NebBatchSpec.parse(SMALL).with_structure(tmp_path / "x.cif")
+
+
+def test_cells_are_as_wide_as_the_hops_of_their_compound_need():
+    """A width that fits the smallest lattice of a list would refuse the largest."""
+    from mlip_sse.md_protocols.neb_batch import _wide_enough
+    from mlip_sse.md_protocols.neb_specs import NebSettings
+    from mlip_sse.md_protocols.neb_vacancy import find_hops, hop_ends
+    from mlip_sse.structures.prototypes import prototype_crystal
+
+    for formula in ("Li3OCl", "K3SeI"):
+        crystal = prototype_crystal("antiperovskite", formula)
+        settings = NebSettings(mobile=formula[: 1 + formula[1].islower()], min_width_a=7.0, reach=1.05)
+        (hop,) = find_hops(crystal, settings)
+        wide = _wide_enough(settings, hop)
+        hop_ends(crystal, hop, wide.min_width_a)
+        if wide != settings:
+            with pytest.raises(InputError, match="raise min_width_a"):
+                hop_ends(crystal, hop, settings.min_width_a)
+    assert wide.min_width_a == pytest.approx(1.001 * hop.distance / 0.45)
