@@ -187,3 +187,23 @@ def test_bad_input_is_one_line(call, message, sample):
     with pytest.raises(InputError, match=message) as raised:
         call(sample[0], sample[1])
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["network", "composition_network", "arrhenius_set"])
+def test_a_network_is_the_same_whatever_precision_others_left_as_default(name, sample):
+    """Other libraries set the default of the whole process, and leave it so."""
+    torch = pytest.importorskip("torch")
+    features, y, groups, fractions = sample
+    rows = fractions if MODELS[name].eats == "fractions" else features
+    own = np.full(len(y), 300.0)[TRAIN] if name.startswith("arrhenius") else None
+    asked = {} if own is None else {"temperature_k": np.full(len(y), 300.0)[TEST]}
+    model = regressor(name, n_folds=3, **{**SMALL[name], "n_epochs": 2})
+    found, before = [], torch.get_default_dtype()
+    for dtype in (torch.float32, torch.float64):
+        torch.set_default_dtype(dtype)
+        try:
+            fitted = model.fit(rows[TRAIN], y[TRAIN], groups=groups[TRAIN], temperature_k=own)
+            found.append(fitted.predict(rows[TEST], **asked).value)
+        finally:
+            torch.set_default_dtype(before)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-4)

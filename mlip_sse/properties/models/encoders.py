@@ -61,12 +61,12 @@ def first_weights(
     weights: Weights = {}
 
     def layer(name: str, n_in: int, n_out: int, scale: float = 1.0) -> None:
-        weights[f"{name}.w"] = scale * torch.randn(n_members, n_in, n_out) * math.sqrt(2.0 / n_in)
-        weights[f"{name}.b"] = torch.zeros(n_members, 1, n_out)
+        weights[f"{name}.w"] = scale * torch.randn(n_members, n_in, n_out, dtype=torch.float32) * math.sqrt(2.0 / n_in)
+        weights[f"{name}.b"] = torch.zeros(n_members, 1, n_out, dtype=torch.float32)
 
     width = n_inputs
     if encoding == "composition":
-        weights["elements"] = 2.0 * torch.randn(n_members, n_inputs, n_hidden)
+        weights["elements"] = 2.0 * torch.randn(n_members, n_inputs, n_hidden, dtype=torch.float32)
         width = n_hidden
     elif encoding == "set":
         layer("element0", 3, n_hidden)

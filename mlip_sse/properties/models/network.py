@@ -185,7 +185,7 @@ class Network:
         weights = first_weights(
             self.encoding, x.shape[1], self.n_hidden, self.n_layers, self.n_members, n_outputs, plain_kelvin
         )
-        weights[SPREAD] = torch.full((self.n_members, 1), math.log(self.first_spread))
+        weights[SPREAD] = torch.full((self.n_members, 1), math.log(self.first_spread), dtype=torch.float32)
         for each in weights.values():
             each.requires_grad_(True)
         decayed = [each for name, each in weights.items() if name.endswith(".w") or name == "elements"]
