@@ -9,6 +9,7 @@ from mlip_sse.structures import crystal
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Converting a tensor:UserWarning")  # torch about CHGNet's own code
 def test_li3ocl_has_its_known_barrier_and_equal_ends():
     """0.248 eV with three images of 39 atoms; 0.02 covers forces of 0.05 eV/Å that are left."""
     try:
