@@ -185,7 +185,7 @@ class InterfaceReaction(Question):
         cell, side = np.asarray(start.cell.array), np.asarray(self.interface.side)
         return interface_atoms(start.positions, cell, side, self.spec.decide.depth_a)
 
-    def test_frames(self, learner: "Learner") -> "list[LabelledFrame]":
+    def judging_frames(self, learner: "Learner") -> "list[LabelledFrame]":
         """Return the labelled frames of the interface that never train."""
         symbols = tuple(learner.starts[0].get_chemical_symbols())
         frames = (learner.dataset.frame(each) for each in learner.held_out)
@@ -193,7 +193,7 @@ class InterfaceReaction(Question):
 
     def probe(self, learner: "Learner", document: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the error of the reaction energy on frames that never train; None with fewer than three runs."""
-        frames = self.test_frames(learner)
+        frames = self.judging_frames(learner)
         slabs = labels_of(learner, learner.starts[3:5])
         if any(slab is None for slab in slabs):
             return None
