@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlip_sse.campaign.check_labels import labels_of, without_results
 from mlip_sse.campaign.decision import Criterion
 from mlip_sse.campaign.questions import Question, Segment
 from mlip_sse.campaign.seeds import number_from, starts_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mlip_sse.campaign.learner import Learner
     from mlip_sse.dataset import LabelledFrame
 
-__all__ = ["Bands", "Barrier", "barrier_criterion", "images_of", "is_near", "labels_of", "ranked_images"]
+__all__ = ["Bands", "Barrier", "barrier_criterion", "images_of", "is_near", "ranked_images"]
 
 _COLDEST_K = 300.0
 _WIDTH_A = 10.0
@@ -222,28 +223,6 @@ def images_of(facts: Mapping[str, Any]) -> "list[Atoms]":
     return images
 
 
-def labels_of(learner: "Learner", images: "Sequence[Atoms]") -> "list[LabelledFrame | None]":
-    """Return the reference's label of each image, None where it failed; equal images are labelled once."""
-    plain: dict[tuple[Any, ...], Atoms] = {}
-    numbers: list[int] = []
-    for image in images:
-        atoms = _bare(image)
-        content = (tuple(atoms.numbers), atoms.cell.array.round(8).tobytes(), atoms.positions.round(8).tobytes())
-        atoms.info = {"group": "check", "place": len(plain)}
-        plain.setdefault(content, atoms)
-        numbers.append(plain[content].info["place"])
-    labels = learner.reference.label(list(plain.values()), learner.engine.tasks, lane=learner.engine.lane("label"))
-    by_place = {frame.place: frame for frame in labels}
-    return [by_place.get(place) for place in numbers]
-
-
-def _bare(image: "Atoms") -> "Atoms":
-    bare = image.copy()
-    bare.calc = None
-    bare.info = {}
-    return bare
-
-
 def ranked_images(facts: Mapping[str, Any], name: str, seed: int) -> "list[Atoms]":
     """Return the images of a band for training, most wanted first: the top, the top shaken, then away from it.
 
@@ -261,10 +240,10 @@ def ranked_images(facts: Mapping[str, Any], name: str, seed: int) -> "list[Atoms
     order = sorted(range(last + 1), key=lambda at: (abs(at - top), at))
     ranked = []
     for at in order:
-        image = _bare(images[at])
+        image = without_results(images[at])
         image.info = {"group": name, "place": at}
         ranked.append(image)
-    shaken = rattle(_bare(images[top]), _SHAKEN_A, seed)
+    shaken = rattle(without_results(images[top]), _SHAKEN_A, seed)
     shaken.info = {"group": f"{name} shaken", "place": 0}
     return [ranked[0], shaken, *ranked[1:]]
 

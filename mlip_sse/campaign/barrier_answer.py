@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
-from mlip_sse.campaign.barrier import Barrier, images_of, labels_of
+from mlip_sse.campaign.barrier import Barrier, images_of
+from mlip_sse.campaign.check_labels import labels_of
 from mlip_sse.campaign.softening import softening_of
 from mlip_sse.md_protocols.hop_barrier import SAME_ENERGY
 from mlip_sse.potentials import load_potential

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mlip_sse.analysis.results import Interval, to_plain
-from mlip_sse.campaign.barrier import labels_of
+from mlip_sse.campaign.check_labels import labels_of
 from mlip_sse.campaign.decision import Criterion
 from mlip_sse.campaign.interface_specs import InterfaceCampaignSpec
 from mlip_sse.campaign.learning_specs import SeedsSpec

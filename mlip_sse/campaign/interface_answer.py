@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 from mlip_sse.analysis.interphase.growth import Outcome
 from mlip_sse.analysis.results import Interval, Quality, Verdict, to_plain
-from mlip_sse.campaign.barrier import labels_of
+from mlip_sse.campaign.check_labels import labels_of
 from mlip_sse.campaign.interface import InterfaceReaction
 from mlip_sse.campaign.interface_looks import last_frame, looked_at
 from mlip_sse.errors import MlipSseError
