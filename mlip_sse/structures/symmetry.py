@@ -2,11 +2,42 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["site_orbits", "site_permutations", "symmetry_operations"]
+__all__ = ["site_orbits", "site_permutations", "symmetry_dataset", "symmetry_operations"]
+
+
+def symmetry_dataset(
+    cell: ArrayLike, scaled_positions: ArrayLike, numbers: Sequence[int], tolerance: float = 1e-3
+) -> Any | None:
+    """Return what spglib knows of a crystal (its ``SpglibDataset``), or None where it finds no symmetry.
+
+    spglib returns None or raises, by a switch that belongs to the whole process and that others turn: importing
+    phonopy does. Both mean the same here.
+
+    Parameters
+    ----------
+    cell : (3, 3) Å
+        Lattice vectors as rows.
+    scaled_positions : (n_sites, 3)
+        Fractional positions.
+    numbers
+        What stands on each site, from 1.
+    tolerance
+        Distance in Å within which positions count as equal.
+    """
+    import spglib
+
+    crystal = (np.asarray(cell).tolist(), np.asarray(scaled_positions).tolist(), [int(each) for each in numbers])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces the turn of the switch
+        try:
+            return spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+        except spglib.SpglibError:
+            return None
 
 
 def symmetry_operations(
@@ -30,15 +61,10 @@ def symmetry_operations(
     rotations : (n_operations, 3, 3)
     translations : (n_operations, 3)
     """
-    import spglib
-
-    numbers = (np.asarray(kinds) + 1).tolist()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces another way to report errors
-        found = spglib.get_symmetry((cell.tolist(), scaled_positions.tolist(), numbers), symprec=tolerance)
+    found = symmetry_dataset(cell, scaled_positions, (np.asarray(kinds) + 1).tolist(), tolerance)
     if found is None:
         return np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
-    return np.asarray(found["rotations"], dtype=np.int64), np.asarray(found["translations"], dtype=np.float64)
+    return np.asarray(found.rotations, dtype=np.int64), np.asarray(found.translations, dtype=np.float64)
 
 
 def site_permutations(

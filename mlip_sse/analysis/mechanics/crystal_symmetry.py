@@ -59,7 +59,10 @@ def crystal_symmetry(
     crystal = (lattice.tolist(), np.asarray(scaled_positions).tolist(), list(numbers))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces another way to report errors
-        found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+        try:
+            found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+        except spglib.SpglibError:  # instead of None, once something in this process (phonopy) asked for it
+            found = None
     if found is None:
         raise InputError(f"found no symmetry within {tolerance:g} Å, expected at least P1: do atoms overlap?")
     operations = np.unique(np.asarray(found.rotations), axis=0)

@@ -17,6 +17,7 @@ from mlip_sse.properties.features.percolation import percolation_thresholds
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
 from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
 from mlip_sse.properties.features.voids import ion_radii
+from mlip_sse.structures.symmetry import symmetry_dataset
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -156,16 +157,9 @@ def _cell_features(structure: "Structure") -> list[float]:
 
 def _space_group(structure: "Structure") -> tuple[int, int]:
     """Return number of the space group, and order of its point group, of the structure with its mean occupancies."""
-    import warnings
-
-    import spglib
-
     kinds: dict[str, int] = {}
     numbers = [kinds.setdefault(site.species_string, len(kinds) + 1) for site in structure]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = spglib.get_symmetry_dataset(cell, symprec=_SYMMETRY_TOLERANCE_A)
+    found = symmetry_dataset(structure.lattice.matrix, structure.frac_coords, numbers, _SYMMETRY_TOLERANCE_A)
     if found is None:
         return 1, 1
     return int(found.number), len({tuple(np.ravel(rotation)) for rotation in found.rotations})
