@@ -1,15 +1,21 @@
 """What a short window of molecular dynamics says about the long run: descriptors of the first picoseconds.
 
-From displacements: the early mean squared displacement, its exponent, the non-Gaussian parameter. From jumps (p_hop):
-how many, how long, how many of them return; uncorrelated jumps would give D = Γ a²/6. From neighbours: how long an ion
-keeps its coordination, and how contacts join the mobile ions to clusters. All by the analyzers of `mlip_sse.analysis`.
+From displacements: the early mean squared displacement, the diffusivity that it extrapolates to, its exponent, the
+non-Gaussian parameter. From jumps (p_hop): how many, how long, how many of them return; uncorrelated jumps would give
+D = Γ a²/6. From neighbours: how long an ion keeps its coordination, which clusters contacts make and what they conduct
+(`window_clusters`). From surroundings: softness (`window_softness`). All by the analyzers of `mlip_sse.analysis`.
+
+`CORRECTION_NAMES` are ratios of these, without units: what a model needs to say by how much the diffusivity of the long
+run differs from the one that the window extrapolates to.
 
 References
 ----------
 Candelier et al., 10.1103/PhysRevLett.105.135702 (p_hop).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,30 +25,61 @@ from mlip_sse.analysis.softness.hops import find_hops
 from mlip_sse.analysis.structure.neighbours import neighbour_list
 from mlip_sse.analysis.transport.displacement.displacements import displacement_moments
 from mlip_sse.errors import InputError
+from mlip_sse.properties.features.window_clusters import cluster_features
+from mlip_sse.properties.features.window_extrapolation import early_diffusivity, plain_slope
+from mlip_sse.properties.features.window_softness import softness_features
 
 if TYPE_CHECKING:
+    from mlip_sse.analysis.softness.classifier import Softness
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["DISPLACEMENT_NAMES", "JUMP_NAMES", "SURROUNDINGS_NAMES", "window_features"]
+__all__ = [
+    "CORRECTION_NAMES",
+    "DISPLACEMENT_NAMES",
+    "JUMP_NAMES",
+    "SURROUNDINGS_NAMES",
+    "WindowDescription",
+    "describe_window",
+    "window_features",
+]
 
 Floats = npt.NDArray[np.float64]
 
 DISPLACEMENT_NAMES = (
-    "early_msd_a2", "early_slope_diffusivity_cm2_s", "early_exponent", "early_alpha2", "early_moved_fraction",
-    "early_charge_to_tracer",
+    "early_diffusivity_cm2_s", "early_relative_error", "early_msd_a2", "early_slope_diffusivity_cm2_s",
+    "early_exponent", "early_alpha2", "early_moved_fraction", "early_charge_to_tracer",
 )  # fmt: skip
 JUMP_NAMES = (
     "cage_variance_a2", "jump_length_a", "jump_rate_per_ps", "jump_returns_fraction", "jump_diffusivity_cm2_s",
     "n_jumps", "p_hop_mean_a2", "p_hop_upper_decile_a2",
 )  # fmt: skip
 SURROUNDINGS_NAMES = ("coordination_lifetime_ps", "coordination_mean", "lone_mobile_fraction", "largest_cluster_share")
+CORRECTION_NAMES = (
+    "log10_slope_over_early", "log10_short_over_early", "log10_end_over_early", "log10_jump_over_early",
+    "log10_n_jumps", "log10_msd_over_cage", "early_relative_error", "early_exponent", "early_alpha2",
+    "early_moved_fraction", "jump_returns_fraction",
+)  # fmt: skip
 
 _CM2_S_PER_A2_PS = 1e-4
 _N_LAGS = 24
 _MOST_FRAMES_OF_NEIGHBOURS = 60
+_LEAST_RATIO = 0.01
 
 
-def window_features(
+@dataclass(frozen=True)
+class WindowDescription:
+    """Descriptors by names that carry their unit, nan where there is none; why, for those that need saying."""
+
+    values: Mapping[str, float]
+    missing: Mapping[str, str]
+
+
+def window_features(trajectory: "Trajectory", window_ps: float, mobile: str = "Li", **options: Any) -> dict[str, float]:
+    """Return the values of `describe_window`, which has the same arguments."""
+    return dict(describe_window(trajectory, window_ps, mobile, **options).values)
+
+
+def describe_window(
     trajectory: "Trajectory",
     window_ps: float,
     mobile: str = "Li",
@@ -51,13 +88,16 @@ def window_features(
     half_window_ps: float | None = None,
     anions: tuple[str, ...] = (),
     contact_a: float = 3.2,
-) -> dict[str, float]:
-    """Return the descriptors of a window, by names that carry their unit.
+    charges_e: tuple[float, float] = (1.0, -1.0),
+    softness: "Softness | Literal['train'] | None" = None,
+) -> WindowDescription:
+    """Return the descriptors of a window.
 
     Parameters
     ----------
     trajectory
-        Of any length; only frames from ``start_ps`` on, for ``window_ps``, are looked at.
+        Of any length, in the reference frame of its framework; only frames from ``start_ps`` on, for ``window_ps``,
+        are looked at.
     window_ps
         Length of the window.
     mobile
@@ -65,14 +105,13 @@ def window_features(
     half_window_ps
         Of p_hop; by default a fortieth of the window, and at least five frames.
     anions
-        Elements around which the mobile ions are coordinated; without them the third group of features is left out.
+        Elements around which the mobile ions are coordinated; without them coordination and clusters are left out.
     contact_a
         Longest contact with them in Å.
-
-    Returns
-    -------
-    dict
-        nan where a window has no value, such as the length of jumps where there are none.
+    charges_e
+        Of a mobile ion and of one atom of the anions, for the conductivity by clusters.
+    softness
+        A trained classifier, or ``train`` to train one on the window; without it softness is left out.
 
     Raises
     ------
@@ -83,12 +122,35 @@ def window_features(
     ions = window.indices(mobile)
     coordinates = np.concatenate(list(window.ion_blocks(ions, dtype=np.float64)))
     spacing_ps = window.frame_spacing_fs / 1000.0
-    features = _displacements(coordinates, spacing_ps)
+    values = _displacements(coordinates, spacing_ps)
     half = half_window_ps if half_window_ps is not None else max(5 * spacing_ps, window_ps / 40.0)
-    features |= _jumps(window, ions, coordinates, half)
+    values |= _jumps(window, ions, coordinates, half)
+    values |= _ratios(coordinates, spacing_ps, values)
+    missing: dict[str, str] = {}
     if anions:
-        features |= _surroundings(window, ions, window.indices(anions), contact_a)
-    return features
+        others = window.indices(anions)
+        values |= _surroundings(window, ions, others, contact_a)
+        clusters, why = cluster_features(window, ions, others, contact_a, charges_e)
+        values, missing = values | clusters, missing | why
+    if softness is not None:
+        soft, why = softness_features(window, ions, mobile, half, softness)
+        values, missing = values | soft, missing | why
+    return WindowDescription(values, missing)
+
+
+def _ratios(coordinates: Floats, spacing_ps: float, values: Mapping[str, float]) -> dict[str, float]:
+    """Return what other estimates say relative to the extrapolated diffusivity, and how much motion there was."""
+    n_frames, early = coordinates.shape[2], np.float64(values["early_diffusivity_cm2_s"])
+    lags = np.unique(np.geomspace(max(n_frames // 40, 1), max(n_frames // 10, 3), 12).astype(np.int64))
+    msd = displacement_moments(coordinates, lags).msd
+    short = float(np.polyfit(lags * spacing_ps, msd, 1)[0]) / 6.0 * _CM2_S_PER_A2_PS
+    end = values["early_msd_a2"] / ((n_frames // 2) * spacing_ps) / 6.0 * _CM2_S_PER_A2_PS
+    plain = plain_slope(coordinates, spacing_ps).value
+    found = {"slope": plain, "short": short, "end": end, "jump": values["jump_diffusivity_cm2_s"]}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = {f"log10_{k}_over_early": float(np.log10(max(v / early, _LEAST_RATIO))) for k, v in found.items()}
+        over_cage = float(np.log10(np.divide(values["early_msd_a2"], values["cage_variance_a2"])))
+    return ratios | {"log10_n_jumps": float(np.log10(max(values["n_jumps"], 0.5))), "log10_msd_over_cage": over_cage}
 
 
 def _window(trajectory: "Trajectory", start_ps: float, window_ps: float) -> "Trajectory":
@@ -121,11 +183,13 @@ def _displacements(coordinates: Floats, spacing_ps: float) -> dict[str, float]:
     together = coordinates.sum(axis=0)
     lag = int(lags[-1])
     charge = float(((together[:, lag:] - together[:, :-lag]) ** 2).sum(axis=0).mean()) / len(coordinates)
+    early = early_diffusivity(coordinates, spacing_ps)
     return dict(
         zip(
             DISPLACEMENT_NAMES,
             (
-                float(msd[-1]), slope / 6.0 * _CM2_S_PER_A2_PS, float(exponent), float(moments.alpha2[-1]),
+                early.value, early.relative_error, float(msd[-1]), slope / 6.0 * _CM2_S_PER_A2_PS,
+                float(exponent), float(moments.alpha2[-1]),
                 float((cubes > 1.0).mean()), charge / float(msd[-1]) if msd[-1] > 0 else np.nan,
             ),
             strict=True,

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from mlip_sse.errors import InputError
-from mlip_sse.properties.features.windows import DISPLACEMENT_NAMES, JUMP_NAMES, SURROUNDINGS_NAMES, window_features
+from mlip_sse.properties.features.windows import (
+    CORRECTION_NAMES,
+    DISPLACEMENT_NAMES,
+    JUMP_NAMES,
+    SURROUNDINGS_NAMES,
+    window_features,
+)
 from mlip_sse.trajectory.model import Trajectory
 
 RATE, HOP_A, SPACING_FS = 0.004, 3.0, 100.0
@@ -25,7 +31,7 @@ def caged():
 
 def test_jumps_are_counted(caged):
     found = window_features(caged, 150.0)
-    assert set(found) == {*DISPLACEMENT_NAMES, *JUMP_NAMES}
+    assert set(found) == {*DISPLACEMENT_NAMES, *JUMP_NAMES, *CORRECTION_NAMES}
     expected = RATE * 1000.0 / SPACING_FS  # a ps
     n_jumps = expected * 60 * 150
     # Poisson: three standard deviations, and hops that run together in one window of p_hop, rate × window = 0.04 × 7.5
@@ -33,6 +39,9 @@ def test_jumps_are_counted(caged):
     assert found["jump_length_a"] == pytest.approx(HOP_A, rel=0.15)
     assert found["cage_variance_a2"] == pytest.approx(3 * 0.15**2, rel=0.1)
     truth = expected * HOP_A**2 / 6 * 1e-4
+    error = found["early_relative_error"]
+    assert 0.02 < error < 0.3
+    assert found["early_diffusivity_cm2_s"] == pytest.approx(truth, rel=4 * error)
     assert found["early_slope_diffusivity_cm2_s"] == pytest.approx(truth, rel=0.35)
     assert found["jump_diffusivity_cm2_s"] == pytest.approx(truth, rel=0.5)
 
@@ -65,6 +74,27 @@ def test_contacts_that_never_break_outlive_the_window():
     assert found["coordination_mean"] == pytest.approx(2 / 3)
     assert found["lone_mobile_fraction"] == pytest.approx(1 / 3)
     assert found["largest_cluster_share"] == pytest.approx(1 / 3)
+
+
+def test_ratios_say_how_estimates_differ(caged):
+    found = window_features(caged, 150.0)
+    early = found["early_diffusivity_cm2_s"]
+    assert 10 ** found["log10_jump_over_early"] == pytest.approx(found["jump_diffusivity_cm2_s"] / early)
+    assert 10 ** found["log10_n_jumps"] == pytest.approx(found["n_jumps"])
+    assert 10 ** found["log10_msd_over_cage"] == pytest.approx(found["early_msd_a2"] / found["cage_variance_a2"])
+    # MSD = 6 D t + 2 u²: the end of the curve lies above the slope by 2 u²/(6 D t)
+    above = 2 * found["cage_variance_a2"] / (6 * early * 1e4 * 75.0)
+    plain = found["early_slope_diffusivity_cm2_s"] / early  # the slope over log-spaced lags is not quite that of GLS
+    assert 10 ** found["log10_end_over_early"] == pytest.approx(plain + above, rel=0.15)
+
+
+def test_ions_that_stand_still_have_no_ratios():
+    positions = np.tile(np.arange(12.0).reshape(1, 4, 3), (80, 1, 1))
+    still = Trajectory.from_arrays(["Li"] * 4, positions, np.eye(3) * 30.0, SPACING_FS)
+    found = window_features(still, 6.0)
+    assert found["early_diffusivity_cm2_s"] == 0.0
+    assert found["n_jumps"] == 0.0
+    assert np.isnan(found["log10_jump_over_early"])
 
 
 def test_a_window_longer_than_the_run_is_refused(caged):
