@@ -234,7 +234,7 @@ def measure_transport(
             clusters = clusters_of(trajectory, result, recipe.clusters)
         except InputError as error:
             result = replace(result, verdict=result.verdict.weaken(f"no clusters: {error}"))
-    return Measurement.of_result(path, result, clusters)
+    return Measurement.of_result(path, result, clusters, trajectory.formula)
 
 
 def _nothing_left(errors: Sequence[MlipSseError], path: str, n_files: int) -> MlipSseError:

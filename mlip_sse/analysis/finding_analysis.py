@@ -41,7 +41,7 @@ def _row(recipe: FindingRecipe, path: str, kelvin: float | None, frame_spacing_f
     finding = recipe.measure(seen)
     verdict = finding.verdict if doubt is None else finding.verdict.weaken(doubt)
     mobile = ",".join(recipe.mobile)
-    return FindingRow(path, trajectory.temperature_k, mobile, finding, verdict, seen.provenance)
+    return FindingRow(path, trajectory.temperature_k, mobile, finding, verdict, seen.provenance, trajectory.formula)
 
 
 def finding_report(recipe: FindingRecipe, rows: Sequence[FindingRow]) -> FindingReport:

@@ -35,6 +35,8 @@ class FindingRow:
         Of the finding, or refused with the reason of the failure.
     provenance
         Of the trajectory: the file's sha256 and what was done to its coordinates.
+    composition
+        All atoms of the trajectory by element; "" where it could not be read.
     """
 
     path: str
@@ -43,6 +45,7 @@ class FindingRow:
     finding: Finding | None
     verdict: Verdict
     provenance: Provenance | None = None
+    composition: str = ""
 
     @property
     def label(self) -> str:
@@ -112,6 +115,7 @@ class FindingReport:
         whole = self.to_dict()
         for plain, row in zip(whole["trajectories"], self.rows, strict=True):
             plain |= _details(row.finding) | {"provenance": to_plain(row.provenance)}
+            plain |= {"composition": row.composition} if row.composition else {}
         if self.together is not None:
             whole["temperatures"] |= _details(self.together)
         recipe = self.recipe.model_dump(mode="json")

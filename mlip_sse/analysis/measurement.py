@@ -52,6 +52,8 @@ class Measurement:
         What was computed from a trajectory.
     failed
         True where the file could not be analysed; the reasons say why.
+    composition
+        All atoms of the trajectory by element; "" where there was none.
     """
 
     path: str
@@ -67,10 +69,15 @@ class Measurement:
     result: "TransportResult | None" = None
     clusters: "ClusterConductivity | None" = None
     failed: bool = False
+    composition: str = ""
 
     @classmethod
     def of_result(
-        cls, path: str, result: "TransportResult", clusters: "ClusterConductivity | None" = None
+        cls,
+        path: str,
+        result: "TransportResult",
+        clusters: "ClusterConductivity | None" = None,
+        composition: str = "",
     ) -> "Measurement":
         """Make a row of the analysis of a trajectory."""
         first, summary = result.species[0].diffusion, result.summary()
@@ -86,6 +93,7 @@ class Measurement:
             duration_fs=result.duration_fs,
             result=result,
             clusters=clusters,
+            composition=composition,
         )
 
     @classmethod
@@ -142,6 +150,7 @@ class Measurement:
         return {
             **whole,
             **self.to_dict(),
+            **({"composition": self.composition} if self.composition else {}),
             "duration_fs": self.duration_fs,
             "tracer_quality": str(self.tracer_quality),
             "estimates": to_plain(estimates),

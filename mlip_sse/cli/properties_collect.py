@@ -7,10 +7,15 @@ import typer
 
 __all__ = ["command"]
 
+_MOST_LINES = 20
+
 
 def command(
     folders: Annotated[
-        list[str] | None, typer.Argument(help="Campaign and analysis folders; FORMULA=FOLDER where none says it.")
+        list[str] | None,
+        typer.Argument(
+            help="Folders of campaigns, analyses, simulations and reactions; FORMULA=FOLDER where none says it."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The table: .csv or .parquet.")] = Path("properties.csv"),
     experiments: Annotated[
@@ -32,7 +37,11 @@ def command(
     if experiments is not None:
         foreign = read_table(experiments) if recipe is None else read_for(load_recipe(recipe), experiments)
     if pairs:
-        table = collect([folder for _, folder in pairs], {folder: formula for formula, folder in pairs if formula})
+        left_out: list[str] = []
+        named = {folder: formula for formula, folder in pairs if formula}
+        table = collect([folder for _, folder in pairs], named, say=left_out.append)
+        for line in [*left_out[:_MOST_LINES], f"and {len(left_out) - _MOST_LINES} more"][: len(left_out)]:
+            typer.echo(f"left out: {line}", err=True)
         table = table if foreign is None else joined(table, foreign)
     elif foreign is not None:
         table = foreign

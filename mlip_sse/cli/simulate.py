@@ -39,6 +39,7 @@ def command(
 ) -> None:
     """Run a protocol: dynamics, barriers, glasses, interfaces and more; the same command again runs what is missing."""
     from mlip_sse import md_protocols
+    from mlip_sse.dataset.whole_files import write_json_whole
     from mlip_sse.md_protocols import DiffusionSpec, ProtocolSpec, load_protocol, run, run_static
 
     spec = load_protocol(protocol)
@@ -61,7 +62,10 @@ def command(
                     said(f"{stage}: {state.n_ended} of {state.n_to_do}")
 
                 result = run_tasks(spec, folder, potential=potential, engine=engine, progress=tell)
-            typer.echo(_json(result.to_dict()) if as_json else as_table(result))
+            plain = result.to_dict()
+            if "table" not in plain:  # a list of compounds has its own file
+                write_json_whole(folder / "result.json", plain)
+            typer.echo(_json(plain) if as_json else as_table(result))
             if getattr(result, "is_refused", False):
                 raise typer.Exit(1)
             return

@@ -1,177 +1,209 @@
-"""The table of what was simulated: rows of any number of campaign and analysis folders.
+"""The table of what was simulated: rows of any number of campaign, analysis, simulation and reaction folders.
 
-Every result of this program names its unit in its name, so that one rule reads them all: a number, or an interval
-``{value, low, high}``, becomes a column of the name it has, with ``_low`` and ``_high`` beside it. Rows of
-``trajectories`` (one a temperature) and of ``hops`` (one a hop) become rows of their own; what stands beside them is
-one more row. What was refused stays out.
+One row a material, or a material at a temperature: what several analyses of one folder say of one trajectory, or of
+one material at one temperature, stands in one row. `mlip_sse.properties.result_rows` says how a result is read,
+`mlip_sse.properties.result_materials` which material it is of.
 """
 
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.properties.composition import parse_composition
+from mlip_sse.properties.result_materials import Material, material_of_file, material_of_row
+from mlip_sse.properties.result_rows import ResultRow, rows_of, unit_of
 from mlip_sse.properties.table import COMPOSITION, MATERIAL_ID, Column, PropertyTable
 from mlip_sse.provenance import InputFile, Provenance
-from mlip_sse.specs import read_yaml
 
-__all__ = ["UNITS", "collect", "unit_of"]
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
-UNITS = (
-    ("_ms_cm", "mS/cm"),
-    ("_s_cm", "S/cm"),
-    ("_cm2_s", "cm²/s"),
-    ("_mev_atom", "meV/atom"),
-    ("_ev_atom", "eV/atom"),
-    ("_j_m2", "J/m²"),
-    ("_ev_a", "eV/Å"),
-    ("_ev", "eV"),
-    ("_gpa", "GPa"),
-    ("_per_k", "1/K"),
-    ("_1_k", "1/K"),
-    ("_k", "K"),
-    ("_a", "Å"),
-    ("_fs", "fs"),
-    ("_ps", "ps"),
-    ("_ns", "ns"),
-    ("_thz", "THz"),
-    ("_per_ns", "1/ns"),
-    ("_v", "V"),
-)
-"""Endings of names and the units that they stand for; the longest wins."""
+__all__ = ["collect", "unit_of"]
 
-_ROWS = ("trajectories", "hops")
-_SKIPPED = {
-    "provenance",
-    "settings",
-    "estimates",
-    "reasons",
-    "labels",
-    "speed",
-    "errors_apart",
-    "teacher_check",
-    "result",
-}
-_MAX_DEPTH = 3
+_ANSWER, _CAMPAIGN = "answer.json", "campaign.json"
+_PARTNER, _SOURCE = "partner", "source"
+_TEXTS = (COMPOSITION, MATERIAL_ID, _PARTNER, "mobile", "quality", "potential", _SOURCE)
 _MAX_BYTES = 256 << 20
 
 
-def unit_of(name: str) -> str:
-    """Return the unit that a name says, "" where it says none."""
-    endings = sorted(UNITS, key=lambda pair: -len(pair[0]))
-    return next((unit for ending, unit in endings if name.endswith(ending)), "")
+@dataclass
+class _Row:
+    """A row on its way to the table."""
+
+    formula: str
+    partner: str
+    folder: str
+    path: str
+    numbers: dict[str, float]
+    texts: dict[str, str]
+    structure: "Structure | None"
+    sources: list[str] = field(default_factory=list)
+
+    def key(self) -> tuple[Any, ...]:
+        """Return what rows of one folder must share to be one row."""
+        return (self.folder, self.formula, self.partner, self.numbers.get("temperature_k"), self.path)
 
 
-def collect(folders: Sequence[str | Path], compositions: Mapping[str, str] | None = None) -> PropertyTable:
+def collect(
+    folders: Sequence[str | Path],
+    compositions: Mapping[str, str] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> PropertyTable:
     """Return the table of some folders.
 
     Parameters
     ----------
     folders
-        Each a campaign (``answer.json``) or what an analysis wrote (``*.json``).
+        Each a campaign (``answer.json``), what an analysis, a protocol or a reaction wrote (``*.json``), or one such
+        file.
     compositions
-        Formula by folder as given; of the others a ``composition`` in the results, or the structure of the campaign's
-        spec, says it.
+        Formula by folder as given; of the others the results say it, or the structure that their settings name.
+    say
+        Called with a line for each result that was refused, or is none of this program.
 
     Raises
     ------
     InputError
         When a folder holds no results, or nobody says which material it is.
     """
+    tell = say or (lambda _: None)
     given = {str(Path(folder)): formula for folder, formula in (compositions or {}).items()}
-    rows: list[dict[str, Any]] = []
+    for formula in given.values():
+        parse_composition(formula)
+    rows: list[_Row] = []
     inputs: list[InputFile] = []
+    descriptions: dict[str, str] = {}
     for folder in (Path(each) for each in folders):
-        files = _result_files(folder)
-        formula = given.get(str(folder)) or _composition(folder, files)
-        for path, document in files:
-            found = [row for row in _rows_of(document) if row]
-            inputs += [InputFile.of(path)] if found else []
-            rows += [{COMPOSITION: formula, MATERIAL_ID: folder.name, "source": str(path), **row} for row in found]
+        found: list[_Row] = []
+        for path, document in _result_files(folder, tell):
+            read = _rows_of_file(folder, path, document, given.get(str(folder), ""), tell)
+            inputs += [InputFile.of(path)] if read else []
+            found = _merged(found, read)
+            columns = document.get("columns")
+            descriptions |= columns if isinstance(columns, Mapping) else {}
+        rows += found
     if not rows:
         raise InputError(f"found no numbers in {len(folders)} folders, expected results that were not refused")
-    return _table(rows, Provenance(inputs=tuple(inputs), operations=(f"collect({len(folders)} folders)",)))
+    provenance = Provenance(inputs=tuple(inputs), operations=(f"collect({len(folders)} folders)",))
+    return _table(rows, descriptions, provenance)
 
 
-def _result_files(folder: Path) -> list[tuple[Path, Mapping[str, Any]]]:
-    if not folder.is_dir():
+def _result_files(folder: Path, tell: Callable[[str], None]) -> list[tuple[Path, Mapping[str, Any]]]:
+    if folder.is_file() and folder.suffix == ".json":
+        paths = [folder]
+    elif not folder.is_dir():
         raise InputError(f"{folder}: found no folder, expected that of a campaign or of an analysis")
-    answer = folder / "answer.json"
-    paths = [answer] if answer.is_file() else sorted(folder.glob("*.json"))
+    elif (folder / _ANSWER).is_file():
+        paths = [folder / _ANSWER]
+    elif (folder / _CAMPAIGN).is_file():
+        raise InputError(f"{folder}: found a campaign without an answer, expected {_ANSWER}: let it run to its end")
+    else:
+        paths = sorted(folder.glob("*.json"), key=lambda path: (path.stem != "transport", path.name))
     found = []
     for path in paths:
-        if path.name.startswith(".") or path.stat().st_size > _MAX_BYTES:
+        if path.name.startswith(".") or path.name.endswith(".columns.json") or path.stat().st_size > _MAX_BYTES:
             continue
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, UnicodeDecodeError, RecursionError) as error:
             raise FormatError(f"{path}: not JSON ({str(error)[:60]}); take it out of the folder") from error
-        if isinstance(document, Mapping):
+        if isinstance(document, Mapping) and ("provenance" in document or "trajectories" in document):
             found.append((path, document))
+        elif isinstance(document, Mapping):
+            tell(f"{path}: no result of mlip-sse")
     if not found:
-        raise InputError(f"{folder}: found no results (*.json), expected a campaign or what 'analyze --out' wrote")
+        raise InputError(
+            f"{folder}: found no results (*.json), expected a campaign, or what 'analyze --out', 'simulate' or "
+            f"'react --out' wrote"
+        )
     return found
 
 
-def _composition(folder: Path, files: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
-    for _, document in files:
-        formula = document.get("composition") or document.get("formula")
-        if isinstance(formula, str):
-            parse_composition(formula)
-            return formula
-    structure = _structure_of_spec(folder / "spec.yaml")
-    if structure is not None:
-        from pymatgen.core import Structure
-
-        return str(Structure.from_file(structure).composition.reduced_formula)
-    raise InputError(f"{folder}: nothing says which material it is; give it as FORMULA={folder}")
-
-
-def _structure_of_spec(spec: Path) -> Path | None:
-    if not spec.is_file():
-        return None
-    plain = read_yaml(spec)
-    section = plain.get("structure") if isinstance(plain, Mapping) else None
-    name = section.get("file") if isinstance(section, Mapping) else None
-    found = [path for path in (spec.parent / str(name), Path(str(name))) if name and path.is_file()]
-    return found[0] if found else None
+def _rows_of_file(
+    folder: Path, path: Path, document: Mapping[str, Any], given: str, tell: Callable[[str], None]
+) -> list[_Row]:
+    read, refused = rows_of(document)
+    for line in refused:
+        tell(f"{path}: {line}")
+    place = path.parent
+    whole = Material(given) if given else material_of_file(document, place)
+    made = [_row(folder, path, each, whole, given) for each in read]
+    formulas = {each.formula for each in made if each.formula}
+    only = formulas.pop() if len(formulas) == 1 else ""  # the row of all temperatures is of the trajectories' material
+    made = [each if each.formula else replace(each, formula=only) for each in made]
+    if any(not each.formula for each in made):
+        raise InputError(f"{folder}: nothing says which material it is; give it as FORMULA={folder}")
+    return made
 
 
-def _rows_of(document: Mapping[str, Any]) -> Iterator[dict[str, float]]:
-    for key in _ROWS:
-        for row in document.get(key) or ():
-            if isinstance(row, Mapping) and row.get("quality") != "refused":
-                yield dict(_numbers(row))
-    if document.get("quality") != "refused":
-        yield dict(_numbers({key: value for key, value in document.items() if key not in _ROWS}))
+def _row(folder: Path, path: Path, row: ResultRow, whole: Material, given: str) -> _Row:
+    own = Material() if given else material_of_row(row.whole)
+    material = own if own.formula else whole
+    at = row.whole.get("path")
+    return _Row(
+        formula=material.formula,
+        partner=material.partner,
+        folder=folder.name if folder.is_dir() else folder.stem,
+        path=at if isinstance(at, str) else "",
+        numbers=dict(row.numbers),
+        texts=dict(row.texts),
+        structure=material.structure,
+        sources=[str(path)],
+    )
 
 
-def _numbers(section: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
-    """Yield names and numbers of a section; an interval is three of them, a section's name goes before its own."""
-    for key, value in section.items():
-        name = f"{prefix}{key}"
-        if key in (*_SKIPPED, "result") or isinstance(value, bool):
-            continue
-        if isinstance(value, int | float):
-            yield name, float(value)
-        elif isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
-            for end, mark in (("value", ""), ("low", "_low"), ("high", "_high")):
-                yield name + mark, math.nan if value[end] is None else float(value[end])
-        elif isinstance(value, Mapping) and depth < _MAX_DEPTH and value.get("quality") != "refused":
-            yield from _numbers(value, "" if key == "arrhenius" else f"{name}_", depth + 1)
+def _merged(rows: list[_Row], more: list[_Row]) -> list[_Row]:
+    """Return rows with those of another file of the folder; a key that a file has once is one row, the first wins."""
+    keys, ours = [each.key() for each in more], [each.key() for each in rows]
+    merged, result = set(), []
+    for mine, key in zip(rows, ours, strict=True):
+        if ours.count(key) == 1 and keys.count(key) == 1:
+            other = more[keys.index(key)]
+            merged.add(key)
+            numbers = {**mine.numbers, **_beside(other.numbers, mine.numbers)}
+            texts = {**other.texts, **mine.texts, "quality": _worse(mine.texts, other.texts)}
+            structure = mine.structure if mine.structure is not None else other.structure
+            sources = [*mine.sources, *other.sources]
+            mine = replace(mine, numbers=numbers, texts=texts, structure=structure, sources=sources)
+        result.append(mine)
+    return [*result, *(each for each, key in zip(more, keys, strict=True) if key not in merged)]
 
 
-def _table(rows: Sequence[Mapping[str, Any]], provenance: Provenance) -> PropertyTable:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns, values = {}, {}
-    for name in names:
-        is_text = name in (COMPOSITION, MATERIAL_ID, "source")
+def _beside(numbers: Mapping[str, float], mine: Mapping[str, float]) -> dict[str, float]:
+    """Return what another file adds; of a number that is there already, nothing, its bounds neither."""
+    ends = ("", "_low", "_high", "_censored")
+    bases = {name for name in mine if not name.endswith(ends[1:])}
+    taken = {base + end for base in bases for end in ends}
+    return {name: value for name, value in numbers.items() if name not in taken}
+
+
+def _worse(mine: Mapping[str, str], other: Mapping[str, str]) -> str:
+    return "weak" if "weak" in (mine.get("quality"), other.get("quality")) else mine.get("quality", "")
+
+
+def _table(rows: Sequence[_Row], descriptions: Mapping[str, Any], provenance: Provenance) -> PropertyTable:
+    texts = [
+        {COMPOSITION: each.formula, MATERIAL_ID: each.folder, _PARTNER: each.partner, **each.texts}
+        | {_SOURCE: "; ".join(each.sources)}
+        for each in rows
+    ]
+    columns: dict[str, Column] = {}
+    values: dict[str, Any] = {}
+    for name in _TEXTS:
+        found = [each.get(name, "") for each in texts]
+        if any(found):
+            columns[name] = Column(name, kind="text", provenance="collect")
+            values[name] = found
+    for name in dict.fromkeys(name for each in rows for name in each.numbers):
         base = name.removesuffix("_low").removesuffix("_high")
-        columns[name] = Column(name, "" if is_text else unit_of(base), "text" if is_text else "number", "", "collect")
-        values[name] = np.array([row.get(name, "" if is_text else np.nan) for row in rows], dtype=object)
-    return PropertyTable(columns, values, None, provenance)
+        unit = "" if name.endswith("_censored") else unit_of(base)
+        columns[name] = Column(name, unit, "number", str(descriptions.get(name, "")), "collect")
+        values[name] = [each.numbers.get(name, np.nan) for each in rows]
+    structures = tuple(each.structure for each in rows)
+    known = any(each is not None for each in structures)
+    return PropertyTable(columns, values, structures if known else None, provenance)

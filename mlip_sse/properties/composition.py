@@ -6,6 +6,7 @@ smallest whole numbers: ``Li1.3Al0.3Ti1.7(PO4)3`` and ``Li2.6Al0.6Ti3.4P6O24`` a
 
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -129,7 +130,9 @@ def _whole(values: npt.NDArray[np.float64]) -> list[int] | None:
 def _electronegativity(symbol: str) -> float:
     from pymatgen.core import Element
 
-    value = float(Element(symbol).X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # noble gases have none; they come last
+        value = float(Element(symbol).X)
     return value if math.isfinite(value) else 10.0 + chemical_symbols.index(symbol)
 
 

@@ -206,13 +206,17 @@ class Trajectory:
         return [self.window(i * length, (i + 1) * length) for i in range(n)]
 
     def __repr__(self) -> str:
-        symbols, counts = np.unique(self.species, return_counts=True)
-        formula = "".join(f"{symbol}{count}" for symbol, count in zip(symbols, counts, strict=True))
         at = "" if self.temperature_k is None else f" at {self.temperature_k:g} K"
         return (
-            f"<Trajectory {formula}: {self.n_frames} frames of {self.n_atoms} atoms, {self.frame_spacing_fs:g} fs "
+            f"<Trajectory {self.formula}: {self.n_frames} frames of {self.n_atoms} atoms, {self.frame_spacing_fs:g} fs "
             f"apart{at}, reference {self.reference}>"
         )
+
+    @property
+    def formula(self) -> str:
+        """All atoms by element, such as ``Cl32Li192P32S160``."""
+        symbols, counts = np.unique(self.species, return_counts=True)
+        return "".join(f"{symbol}{count}" for symbol, count in zip(symbols, counts, strict=True))
 
     @property
     def n_frames(self) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlip_sse.properties.table_files import read_table
+from tests.report.sample_campaign import Sample, write_campaign
 
 RECIPE = """recipe: property_model
 description: a test
@@ -88,6 +89,37 @@ def test_bad_tables_are_one_line(files, program):
         (files / "table.csv").write_text(text)
         done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "m")
         assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_reactions_are_collected_with_their_partners(program, tmp_path):
+    entries = [
+        {"composition": {"Li": 1}, "energy": 0.0, "entry_id": "li"},
+        {"composition": {"O": 2}, "energy": 0.0, "entry_id": "o"},
+        {"composition": {"Li": 2, "O": 1}, "energy": -6.0, "entry_id": "oxide"},
+    ]
+    (tmp_path / "entries.json").write_text(json.dumps(entries))
+    reaction, window = tmp_path / "reaction", tmp_path / "window"
+    for folder, phases in ((reaction, ("Li", "O2")), (window, ("Li2O",))):
+        done = program("react", *phases, "--entries", tmp_path / "entries.json", "--out", folder)
+        assert done.code == 0, done.err
+    done = program("properties", "collect", reaction, window, "--out", tmp_path / "table.csv")
+    assert (done.code, done.err) == (0, "")
+    table = read_table(tmp_path / "table.csv")
+    assert (table.compositions, table.texts("partner")) == (("Li", "Li2O"), ("O", ""))
+    assert table.numbers("reaction_energy_ev_atom", "eV/atom")[0] == pytest.approx(-2.0)
+    assert table.numbers("oxidation_limit_v", "V")[1] == pytest.approx(3.0)
+    assert table.texts("quality") == ("weak", "weak")
+
+
+def test_a_campaign_is_collected(program, tmp_path):
+    write_campaign(tmp_path / "run", Sample())
+    done = program("properties", "collect", tmp_path / "run", "--out", tmp_path / "table.csv")
+    assert done.code == 0, done.err
+    table = read_table(tmp_path / "table.csv")
+    assert set(table.compositions) == {"Li6PS5Cl"}
+    whole = np.isfinite(table.numbers("activation_energy_ev", "eV"))
+    assert np.isfinite(table.numbers("conductivity_300k_ms_cm_high", "mS/cm")[whole]).all()
+    assert np.isfinite(table.numbers("temperature_k", "K")[~whole]).all()
 
 
 def test_steps_are_listed(program):
