@@ -7,8 +7,8 @@ the order in which they were chosen. It is mirrored and not imported, since prop
 References
 ----------
 Jones, Schonlau and Welch, J. Glob. Optim. 13, 455 (1998), 10.1023/A:1008306431147 (expected improvement); Ament et al.,
-NeurIPS 36 (2023) (its logarithm); Daulton, Balandat and Bakshy, NeurIPS 33 (2020) (hypervolume, batches); Gonzalez,
-Theor. Comput. Sci. 38, 293 (1985), 10.1016/0304-3975(85)90224-5 (the first points).
+NeurIPS 36 (2023) (its logarithm); Daulton, Balandat and Bakshy, NeurIPS 33 (2020) (hypervolume, batches); Lloyd, IEEE
+Trans. Inf. Theory 28, 129 (1982), 10.1109/TIT.1982.1056489 (the first points).
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ Index = npt.NDArray[np.intp]
 STRATEGIES = ("improvement", "uncertainty", "random")
 
 _N_SAMPLES = 128
+_N_PROBES, _N_STARTS, _N_LLOYD = 512, 4, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,38 +184,64 @@ def improvements(
 def first_points(
     pool: Pool, n: int, known: Known, source: Source | None, seed: int, chosen: Sequence[int] = ()
 ) -> Index:
-    """Return points to begin with, best first: far from what is known or taken and, with a source, good there.
+    """Return points to begin with, best first: between the others of the pool or, with a source, good there.
 
-    Each point maximises score times distance; the score is exp of the source's standardised mean (of the sum of its
-    objectives), or one.
+    Without a source the pool is parted among the points, those known or under way included, and each stands in the
+    middle of its part; corners, from which a process learns little, are left to the process. With a source a point
+    maximises exp of the source's standardised mean (of the sum of its objectives) times the distance.
     """
     rng = np.random.default_rng(seed)
-    scores = np.ones(len(pool))
-    if source is not None:
-        means = [
-            fit_surrogate(source.features, source.values[:, at]).predict(pool.features)[0]
-            for at in range(source.values.shape[1])
-        ]
-        total = sum((each - each.mean()) / (each.std() or 1.0) for each in means)
-        scores = np.exp(np.asarray(total))
     taken = np.vstack(
         [known.features, *([] if known.pending is None else [known.pending]), pool.features[list(chosen)]]
     )
-    distances = np.full(len(pool), np.inf)
-    for row in taken:
-        np.minimum(distances, np.linalg.norm(pool.features - row, axis=1), out=distances)
-    ranked: list[int] = []
+    wanted = min(n + len(chosen), len(pool))
+    if source is None:
+        return _covering(pool.features, taken, wanted, rng)
+    means = [
+        fit_surrogate(source.features, source.values[:, at]).predict(pool.features)[0]
+        for at in range(source.values.shape[1])
+    ]
+    total = sum((each - each.mean()) / (each.std() or 1.0) for each in means)
     # A little noise breaks ties differently for each seed.
-    tie = 1.0 + 1e-6 * rng.random(len(pool))
-    if np.isinf(distances).all():
-        place = int(rng.integers(len(pool))) if source is None else int(np.argmax(scores * tie))
+    scores = np.exp(np.asarray(total)) * (1.0 + 1e-6 * rng.random(len(pool)))
+    distances = np.ones(len(pool)) if not len(taken) else _distances(pool.features, taken).min(axis=1)
+    ranked: list[int] = []
+    while len(ranked) < wanted:
+        place = int(np.argmax(np.where(np.isin(np.arange(len(pool)), ranked), -1.0, scores * distances)))
+        apart = np.linalg.norm(pool.features - pool.features[place], axis=1)
+        distances = apart if not len(taken) and not ranked else np.minimum(distances, apart)
         ranked.append(place)
-        distances = np.linalg.norm(pool.features - pool.features[place], axis=1)
-    while len(ranked) < min(n + len(chosen), len(pool)):
-        place = int(np.argmax(np.where(np.isin(np.arange(len(pool)), ranked), -1.0, scores * distances * tie)))
-        ranked.append(place)
-        np.minimum(distances, np.linalg.norm(pool.features - pool.features[place], axis=1), out=distances)
     return np.array(ranked, dtype=np.intp)
+
+
+def _covering(features: Floats, taken: Floats, n: int, rng: np.random.Generator) -> Index:
+    """Return n rows of features that, with those taken, leave a small mean squared distance of all rows to the nearest.
+
+    The centres of Lloyd's iteration, those taken held fixed, of the best of some random starts, as many as a process
+    needs to begin with, so that points asked for one by one make the design of those asked for together.
+    """
+    probes = features[rng.permutation(len(features))[:_N_PROBES]]
+    n_centres = min(max(n, LEAST_TO_JUDGE - len(taken)), len(features))
+    best, least = probes[:0], np.inf
+    for _ in range(_N_STARTS):
+        centres = features[rng.permutation(len(features))[:n_centres]]
+        for _ in range(_N_LLOYD):
+            nearest = _distances(probes, np.vstack([centres, taken])).argmin(axis=1)
+            own = [probes[nearest == at] for at in range(n_centres)]
+            centres = np.array([part.mean(axis=0) if len(part) else centres[at] for at, part in enumerate(own)])
+        left = float((_distances(probes, np.vstack([centres, taken])).min(axis=1) ** 2).mean())
+        if left < least:
+            best, least = centres, left
+    ranked: list[int] = []
+    for centre in best:
+        order = np.argsort(np.linalg.norm(features - centre, axis=1), kind="stable")
+        ranked.append(next(int(row) for row in order if int(row) not in ranked))
+    return np.array(ranked, dtype=np.intp)
+
+
+def _distances(first: Floats, second: Floats) -> Floats:
+    found: Floats = np.linalg.norm(first[:, None] - second[None], axis=2)
+    return found
 
 
 def _acquisition(

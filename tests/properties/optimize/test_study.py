@@ -102,11 +102,17 @@ def test_selection_speaks_as_that_of_the_campaign(grid, known):
     assert len(select_points(pool, 50, strategy="random", known=one, seed=1)) == 5
 
 
-def test_first_points_are_spread_without_a_source(grid):
-    nothing = Known(np.empty((0, 3)), np.empty((0, 1)))
-    chosen = select_points(Pool.of(grid.points), 4, known=nothing, seed=3)
-    apart = np.linalg.norm(grid.points[chosen][:, None] - grid.points[chosen], axis=-1) + 9 * np.eye(4)
-    assert apart.min() > 0.5
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_first_points_part_the_pool_without_a_source(grid, one_by_one):
+    chosen = []
+    for n in (1, 1, 1) if one_by_one else (3,):
+        known = Known(grid.points[chosen], np.zeros((len(chosen), 1)))
+        chosen += select_points(Pool.of(grid.points), n, known=known, seed=3 + len(chosen)).tolist()
+    points = grid.points[chosen]
+    nearest = np.linalg.norm(grid.points[:, None] - points, axis=-1).min(axis=1)
+    corners = np.linalg.norm(grid.points[:, None] - np.eye(3), axis=-1).min(axis=1)
+    assert np.linalg.norm(points[:, None] - points, axis=-1)[~np.eye(3, dtype=bool)].min() > 0.3
+    assert nearest.mean() < 0.75 * corners.mean()  # the three corners are the points farthest from each other
 
 
 def test_a_related_source_is_used_and_an_unrelated_one_is_not(grid):
