@@ -23,14 +23,16 @@ def command(
     from mlip_sse.properties.fitting import fit_property
     from mlip_sse.properties.recipes import load_recipe
     from mlip_sse.properties.sources import read_for
+    from mlip_sse.report.model_page import write_model_page
 
     chosen = load_recipe(recipe)
     trained, report = fit_property(chosen, read_for(chosen, table), say=lambda line: typer.echo(line, err=True))
     written = trained.write(out)
     write_json_whole(out / "evaluation.json", report.to_dict())
+    page = write_model_page(out, trained, report)
     typer.echo(to_json(report.to_dict()) if as_json else _text(report))
     if not as_json:
-        typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json")))
+        typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
 
 def _text(report: "FitReport") -> str:

@@ -39,9 +39,19 @@ def command(
 
 
 def _asked(trained: "TrainedModel", materials: list[str]) -> "PropertyTable":
+    from mlip_sse.errors import InputError
     from mlip_sse.properties.sources import read_for
     from mlip_sse.properties.table import table_of
 
     if len(materials) == 1 and Path(materials[0]).suffix in (".csv", ".parquet", ".tsv", ".txt"):
         return read_for(trained.recipe, materials[0])
+    recipe = trained.recipe
+    polymers = () if recipe.polymers is None else tuple(recipe.polymers.model_dump().values())
+    temperature = () if recipe.temperature is None else (recipe.temperature,)
+    wanted = (*recipe.feature_columns, *polymers, *temperature)
+    if wanted:
+        raise InputError(
+            f"found formulas alone, expected also {', '.join(wanted)}: give a table (.csv) with composition, "
+            f"{', '.join(wanted)}; a cell may be empty"
+        )
     return table_of({}, {"composition": materials})

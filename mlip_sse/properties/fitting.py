@@ -92,6 +92,8 @@ class FitReport:
         What was learnt from.
     left_out
         Rows without a target, or whose limit does not tell the class.
+    sample
+        The rows themselves, for pictures.
     """
 
     evaluation: Evaluation
@@ -102,6 +104,7 @@ class FitReport:
     n_limits: int
     n_materials: int
     left_out: int
+    sample: Sample
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, without the predictions."""
@@ -169,6 +172,7 @@ def fit_property(
         n_limits=0 if sample.signs is None else int(np.count_nonzero(sample.signs)),
         n_materials=len(set(sample.groups)),
         left_out=n_given - table.n_rows,
+        sample=sample,
     )
     return TrainedModel(fitted, recipe, to_plain(about)), report
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 __all__ = ["Markup", "badge", "bullets", "joined", "table", "tag"]
 
-_VOID = frozenset({"br", "meta", "hr"})
+_VOID = frozenset({"br", "meta", "hr", "img"})
 
 
 class Markup(str):
