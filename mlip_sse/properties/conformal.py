@@ -1,14 +1,17 @@
 """Conformal intervals under a grouped split: errors on folds that the model did not see set the width.
 
-Every training row gets a prediction from a model that saw no row of its group. The scores |y − ŷ|/s, where s is the
-learner's own spread, are sorted; the interval of a new material is ŷ ± q·s, where q is the ⌈(n + 1)·c⌉-th smallest
-score. If a new material is exchangeable with the groups of the training table it is covered with probability c,
-whatever the learner; outside of the domain it is not exchangeable, and the interval is widened by the distance.
+Every training row gets a prediction from a model that saw no row of its group. Each of the K groups has the same
+weight 1/(K + 1), shared by its scores |y − ŷ|/s, where s is the learner's own spread; the last 1/(K + 1) lies at
+infinity: it is the new group's. The interval of a new row is ŷ ± q·s, where q is the smallest score at or below which
+there is a weight of c; with one row a group it is the ⌈(K + 1)·c⌉-th. A row of a new group that is exchangeable with
+those of the training table is then covered with probability c, nearly whatever the learner. A pool of rows would be
+ruled by a few large groups, and would take the number of rows for what is known. Outside of the domain nothing is
+exchangeable, and the interval is widened by the distance.
 
 References
 ----------
 Barber et al., Ann. Stat. 49, 486 (2021), 10.1214/20-AOS1965; Dunn, Wasserman and Ramdas, J. Am. Stat. Assoc. 118, 2491
-(2023), 10.1080/01621459.2022.2060112 (groups).
+(2023), 10.1080/01621459.2022.2060112 (groups: pooled distribution functions).
 """
 
 import math
@@ -20,7 +23,7 @@ import numpy.typing as npt
 from mlip_sse.errors import InputError
 from mlip_sse.properties.splits import Split, grouped_folds, leave_one_group_out
 
-__all__ = ["inner_splits", "out_of_fold", "score_quantile"]
+__all__ = ["group_weights", "inner_splits", "out_of_fold", "score_quantile"]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], tuple[Floats, Floats]]
@@ -52,9 +55,25 @@ def out_of_fold(splits: list[Split], n_rows: int, predict: Predict) -> tuple[Flo
     return value, spread
 
 
-def score_quantile(scores: Floats, confidence: float) -> float:
-    """Return the ⌈(n + 1)·confidence⌉-th smallest of n scores; infinite where n is too small for it."""
+def group_weights(groups: npt.NDArray[np.intp]) -> Floats:
+    """Return the weight of each row, (n_rows,): its share of the 1/(K + 1) of its group, one of K."""
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    found: Floats = 1.0 / ((len(counts) + 1) * counts[inverse])
+    return found
+
+
+def score_quantile(scores: Floats, weights: Floats, confidence: float) -> float:
+    """Return the smallest score at or below which there is a weight of ``confidence``; infinite where there is none.
+
+    Parameters
+    ----------
+    scores, weights
+        (n_scores,), in any order; weights of `group_weights`.
+    confidence
+        Between 0 and 1.
+    """
     if not 0.0 < confidence < 1.0:
         raise InputError(f"confidence must lie between 0 and 1, found {confidence!r}")
-    rank = math.ceil((len(scores) + 1) * confidence - 1e-9)
-    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+    order = np.argsort(scores, kind="stable")
+    rank = int(np.searchsorted(np.cumsum(weights[order]), confidence - 1e-9))
+    return float(scores[order][rank]) if rank < len(scores) else math.inf

@@ -1,9 +1,11 @@
 """How good a model is on materials it has not seen: every metric with an interval and beside a permutation null.
 
 A model is fitted anew in every fold of every repeat, with all that it chooses (limits, candidates, calibration) inside
-the fold. The interval of a metric is a bootstrap over materials, each draw of a random repeat, so that it holds both
-the choice of materials and that of the folds. The null fits the same model to targets dealt to other materials, whole
-groups at a time; p = (1 + number of nulls as good)/(1 + number of nulls).
+the fold. The interval of a metric is a bootstrap over materials (over families, where these are left out), each draw of
+a random repeat, so that it holds both the choice of materials and that of the folds. ``coverage_by_group`` is the mean
+over those materials or families of the share of their exact rows that their intervals hold. The null fits the same
+model to targets dealt to other materials, whole groups at a time; p = (1 + number of nulls as good)/(1 + number of
+nulls).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 _N_BOOTSTRAP = 400
 _SMALLER_IS_BETTER = {"mae", "rmse", "limit_violation", "width", "brier"}
-_NO_NULL = {"coverage", "width", "base_rate"}
+_NO_NULL = {"coverage", "coverage_by_group", "width", "base_rate"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,17 +140,17 @@ def evaluate(
         A cheaper model for the nulls; `model` itself where left out.
     """
     repeats = plan.splits(sample.groups, sample.y, sample.families)
+    kept_together = plan.kept_together(sample.groups, sample.families)
     arrays: dict[str, list[Floats]] = {"value": [], "low": [], "high": [], "distance": []}
     chosen: dict[str, int] = {}
     for number, splits in enumerate(repeats):
-        by_family = plan.by in ("family", "family_out")
-        found = _asked(model(number), sample, splits, confidence, chosen, by_family)
+        found = _asked(model(number), sample, splits, confidence, chosen, kept_together)
         for name, array in found.items():
             arrays[name].append(array)
     value, low, high, distance = (np.array(arrays[name]) for name in ("value", "low", "high", "distance"))
     signs = require_signs(sample.signs, len(sample.y))
-    metrics = _with_intervals(sample, signs, value, low, high, plan.seed)
-    metrics = _with_nulls(metrics, null_model or model, sample, repeats[0], n_nulls, plan.seed)
+    metrics = _with_intervals(sample, signs, value, low, high, plan.seed, kept_together)
+    metrics = _with_nulls(metrics, null_model or model, sample, repeats[0], n_nulls, plan.seed, kept_together)
     confusion = None
     if sample.classifies:
         seen = np.isfinite(value[0])
@@ -181,7 +183,7 @@ def learning_curve(
             order = rng.permutation(np.unique(numbers[split.train]))
             kept = order[: max(3, round(share * len(order)))]
             smaller = Split(split.train[np.isin(numbers[split.train], kept)], split.test, split.name)
-            found = _asked(model(0), sample, [smaller], 0.9, {})["value"]
+            found = _asked(model(0), sample, [smaller], 0.9, {}, sample.groups)["value"]
             signs = require_signs(sample.signs, len(sample.y))
             errors.append(_metrics(sample, signs, split.test, found, None, None)[metric])
             materials.append(len(kept))
@@ -198,14 +200,11 @@ def _asked(
     splits: Sequence[Split],
     confidence: float,
     chosen: dict[str, int],
-    by_family: bool = False,
+    kept_together: Sequence[str],
 ) -> dict[str, Floats]:
-    """Fit and ask in each split; where families are left out, the model's own inner folds leave out families too."""
+    """Fit and ask in each split; the model's own inner folds keep together what the split keeps together."""
     names = ("value", "distance") if sample.classifies else ("value", "low", "high", "distance")
     arrays = {name: np.full(len(sample.y), np.nan) for name in names}
-    kept_together = sample.groups
-    if by_family and sample.families is not None:
-        kept_together = [family or name for family, name in zip(sample.families, sample.groups, strict=True)]
     groups = np.asarray(kept_together, dtype=object)
     for split in splits:
         both = (split.train, split.test)
@@ -248,16 +247,34 @@ def _metrics(
 
 
 def _with_intervals(
-    sample: Sample, signs: Signs, value: Floats, low: Floats, high: Floats, seed: int
+    sample: Sample,
+    signs: Signs,
+    value: Floats,
+    low: Floats,
+    high: Floats,
+    seed: int,
+    kept_together: Sequence[str],
 ) -> dict[str, Metric]:
+    numbers = group_numbers(kept_together)
+    exact = signs == 0
+
     def of(repeat: int, rows: npt.NDArray[np.intp]) -> Mapping[str, float]:
-        ends = (None, None) if sample.classifies else (low[repeat], high[repeat])
-        return _metrics(sample, signs, rows, value[repeat], *ends)
+        if sample.classifies:
+            return _metrics(sample, signs, rows, value[repeat], None, None)
+        found = _metrics(sample, signs, rows, value[repeat], low[repeat], high[repeat])
+        judged = rows[exact[rows]]
+        held = (sample.y[judged] >= low[repeat][judged]) & (sample.y[judged] <= high[repeat][judged])
+        rows_of = np.bincount(numbers[judged])
+        share = np.bincount(numbers[judged], held) / np.maximum(rows_of, 1)
+        # Weighed by how often a bootstrap drew the group.
+        times = rows_of / np.maximum(own_rows, 1)[: len(rows_of)]
+        return {**found, "coverage_by_group": float(np.sum(times * share) / np.sum(times))}
+
+    own_rows = np.bincount(numbers[exact])
 
     asked = [np.flatnonzero(np.isfinite(each)) for each in value]
     single = [of(repeat, rows) for repeat, rows in enumerate(asked)]
     rng = np.random.default_rng(seed)
-    numbers = group_numbers(sample.groups)
     draws = []
     for _ in range(_N_BOOTSTRAP):
         repeat = int(rng.integers(len(value)))
@@ -286,13 +303,14 @@ def _with_nulls(
     splits: Sequence[Split],
     n_nulls: int,
     seed: int,
+    kept_together: Sequence[str],
 ) -> dict[str, Metric]:
     signs = require_signs(sample.signs, len(sample.y))
     found: dict[str, list[float]] = {}
     for number in range(n_nulls):
         order = _dealt(group_numbers(sample.groups), np.random.default_rng([seed, 1, number]))
         dealt = replace(sample, y=sample.y[order], signs=None if sample.signs is None else signs[order])
-        asked = _asked(model(0), dealt, splits, 0.9, {})
+        asked = _asked(model(0), dealt, splits, 0.9, {}, kept_together)
         rows = np.flatnonzero(np.isfinite(asked["value"]))
         for name, value in _metrics(dealt, signs[order], rows, asked["value"], None, None).items():
             found.setdefault(name, []).append(value)

@@ -17,7 +17,7 @@ from mlip_sse.properties.evaluation import Evaluation, LearningCurve, Sample, ev
 from mlip_sse.properties.matching import material_groups
 from mlip_sse.properties.noise import noise_ceiling
 from mlip_sse.properties.preparation import UselessFeatures, useless_features
-from mlip_sse.properties.recipes import PropertyRecipe
+from mlip_sse.properties.recipes import ModelSettings, PropertyRecipe
 from mlip_sse.properties.regression import PropertyRegressor
 from mlip_sse.properties.selection import SelectedRegressor
 from mlip_sse.properties.splits import SplitPlan
@@ -156,7 +156,7 @@ def fit_property(
     curve = None
     if recipe.learning_curve:
         curve = learning_curve(lambda repeat: model_of(recipe, n_features, repeat, is_null=True), sample, plan)
-    fitted = _fit_all(model_of(recipe, n_features, 0), sample)
+    fitted = _fit_all(model_of(recipe, n_features, 0), sample, plan.kept_together(sample.groups, sample.families))
     about = {
         "feature_names": list(names),
         "materials": sorted(set(sample.groups) | set(_materials(recipe, table))),
@@ -270,22 +270,39 @@ def model_of(recipe: PropertyRecipe, n_features: int, repeat: int, is_null: bool
     candidates = []
     for each in recipe.models:
         eats = _entry(recipe, each.name).eats
-        columns = tuple(range(n_plain, n_features)) if eats == "fractions" else tuple(range(n_plain))
+        columns = tuple(range(n_plain, n_features)) if eats == "fractions" else _columns_of(recipe, each, n_plain)
         if recipe.target.threshold is not None:
             return PropertyClassifier(each.name, each.settings, seed, recipe.inner_folds, columns, not is_null)
-        candidates.append(PropertyRegressor(each.name, each.settings, seed, recipe.inner_folds, columns, not is_null))
+        candidates.append(
+            PropertyRegressor(each.name, each.settings, seed, recipe.inner_folds, columns, not is_null, each.logarithm)
+        )
     if is_null or len(candidates) == 1:
         return candidates[0]
-    return SelectedRegressor(tuple(candidates), recipe.combine == "blend")
+    return SelectedRegressor(tuple(candidates), recipe.combine != "choose", recipe.combine == "blend_absolute")
+
+
+def _columns_of(recipe: PropertyRecipe, model: ModelSettings, n_plain: int) -> tuple[int, ...]:
+    """Return the columns of the blocks that a candidate names, and all that belong to no block."""
+    if model.features is None:
+        return tuple(range(n_plain))
+    from mlip_sse.properties.features import featurizer
+
+    kept: list[int] = []
+    start = 0
+    for block in recipe.features:
+        stop = start + len(featurizer(block).names)
+        kept += range(start, stop) if block in model.features else ()
+        start = stop
+    return (*kept, *range(start, n_plain))
 
 
 def _entry(recipe: PropertyRecipe, name: str) -> Any:
     return entry_of(MODELS if recipe.target.threshold is None else CLASSIFIERS, name)
 
 
-def _fit_all(model: Any, sample: Sample) -> Any:
+def _fit_all(model: Any, sample: Sample, kept_together: Sequence[str]) -> Any:
     limits = {} if sample.classifies or sample.signs is None else {"censored": sample.signs}
-    groups = np.asarray(sample.groups, dtype=object)
+    groups = np.asarray(kept_together, dtype=object)
     return model.fit(sample.features, sample.y, groups=groups, temperature_k=sample.temperature_k, **limits)
 
 

@@ -69,6 +69,10 @@ class ModelSettings(Spec):
 
     name: str = Field(min_length=1, description="name of a regressor or classifier", examples=["extra_trees"])
     settings: Mapping[str, Any] = Field(default_factory=dict, description="settings of its learner")
+    features: tuple[str, ...] | None = Field(
+        None, description="blocks of the recipe's features that it sees, beside feature_columns; all where left out"
+    )
+    logarithm: bool = Field(False, description="the learner sees ln y; what is answered, and its errors, are of y")
 
 
 class SplitSettings(Spec):
@@ -111,7 +115,9 @@ class PropertyRecipe(EntrySpec):
     models: tuple[ModelSettings, ...] = Field(
         min_length=1, description="candidates", examples=[[{"name": "extra_trees"}]]
     )
-    combine: Literal["choose", "blend"] = Field("choose", description="take the best candidate, or weigh all")
+    combine: Literal["choose", "blend", "blend_absolute"] = Field(
+        "choose", description="take the best candidate, or weigh all by squared or by absolute errors"
+    )
     split: SplitSettings = Field(default_factory=lambda: SplitSettings(), description="how it is evaluated")
     inner_folds: int = Field(5, ge=2, le=20, description="grouped folds inside training: limits, choice, intervals")
     confidence: float = Field(0.9, gt=0, lt=1, description="of the intervals")
@@ -122,7 +128,10 @@ class PropertyRecipe(EntrySpec):
     def _makes_sense(self) -> Self:
         if not (self.features or self.feature_columns or self.polymers or _eats_fractions(self.models)):
             raise ValueError("nothing to learn from, expected features, feature_columns or polymers")
-        if self.target.threshold is not None and (len(self.models) > 1 or self.combine == "blend"):
+        unknown = [block for each in self.models for block in each.features or () if block not in self.features]
+        if unknown:
+            raise ValueError(f"a model names the features {unknown[0]!r}, expected one of {', '.join(self.features)}")
+        if self.target.threshold is not None and (len(self.models) > 1 or self.combine != "choose"):
             raise ValueError("a threshold goes with one model alone, expected no further candidate")
         if self.target.transform == "log10" and self.target.threshold is not None and self.target.threshold <= 0:
             raise ValueError("a threshold of a log10 target is a number before the transform, expected it positive")

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from mlip_sse.errors import InputError
 from mlip_sse.properties.censoring import censored_mean, require_signs
-from mlip_sse.properties.conformal import Predict, inner_splits, out_of_fold, score_quantile
+from mlip_sse.properties.conformal import Predict, group_weights, inner_splits, out_of_fold, score_quantile
 from mlip_sse.properties.contract import MODELS, ModelEntry, Prediction, entry_of, require_matrix, require_target
 from mlip_sse.properties.domain import Domain
 from mlip_sse.properties.learner import FittedLearner, Learner, Training
+from mlip_sse.properties.models.logarithm import LogarithmOf
 from mlip_sse.properties.preparation import Preparation
 from mlip_sse.properties.splits import Split, group_numbers
 from mlip_sse.properties.storage import storable
@@ -47,8 +48,8 @@ class FittedRegressor:
         Of the features.
     columns
         (n_used,) columns of the features that the model is given.
-    scores
-        (n_scores,) conformal scores of the exact rows, sorted; empty where it was not calibrated.
+    scores, score_weights
+        (n_scores,) conformal scores of the exact rows and their weights; empty where it was not calibrated.
     error
         Mean absolute error of the exact rows on unseen groups; None where it was not calibrated.
     domain
@@ -66,6 +67,7 @@ class FittedRegressor:
     preparation: Preparation
     columns: npt.NDArray[np.intp]
     scores: Floats
+    score_weights: Floats
     error: float | None
     domain: Domain
     n_features: int
@@ -85,7 +87,8 @@ class FittedRegressor:
     ) -> Prediction:
         """Predict rows of features (n_rows, n_features), nan where missing."""
         value, spread, distance = self.guess(features, temperature_k)
-        return with_interval(value, spread, distance, self.scores, self.domain, confidence)
+        half = score_quantile(self.scores, self.score_weights, confidence)
+        return with_interval(value, half * spread, distance, self.domain, confidence)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class PropertyRegressor:
         Columns of the features that the model is given; None for all.
     calibrates
         False for a model without intervals and without imputed limits, at a sixth of the cost: a null needs no more.
+    logarithm
+        Whether the learner is given ln y; values, errors and intervals are of y all the same.
     """
 
     model: str
@@ -114,6 +119,7 @@ class PropertyRegressor:
     n_folds: int = 5
     columns: tuple[int, ...] | None = None
     calibrates: bool = True
+    logarithm: bool = False
 
     def fit(
         self,
@@ -146,6 +152,9 @@ class PropertyRegressor:
         found, kelvin = given[:, columns], require_kelvin(temperature_k, len(given), False)
         entry = entry_of(MODELS, self.model)
         learner = entry.learner(**self.settings)
+        if self.logarithm:
+            _refuse_limits(signs)
+            learner = LogarithmOf(learner)
         preparation = Preparation.fitted_to(found)
         standardised = preparation.apply(found)
         numbers = row_groups(groups, len(found))
@@ -165,7 +174,8 @@ class PropertyRegressor:
             learner=learner.fit(training),
             preparation=preparation,
             columns=columns,
-            scores=np.sort(errors / spread[exact]) if self.calibrates else np.empty(0),
+            scores=errors / spread[exact] if self.calibrates else np.empty(0),
+            score_weights=group_weights(numbers[exact]) if self.calibrates else np.empty(0),
             error=float(errors.mean()) if self.calibrates else None,
             domain=Domain.fitted_to(standardised, numbers, self.seed),
             n_features=given.shape[1],
@@ -174,12 +184,18 @@ class PropertyRegressor:
         return fitted, value, spread
 
 
-def with_interval(
-    value: Floats, spread: Floats, distance: Floats, scores: Floats, domain: Domain, confidence: float
-) -> Prediction:
-    """Return a prediction whose interval is a quantile of the scores times the spread, widened outside the domain."""
-    half = score_quantile(scores, confidence) * spread * domain.widening(distance)
-    return Prediction(value, value - half, value + half, confidence, distance, distance > domain.edge)
+def _refuse_limits(signs: npt.NDArray[np.int8]) -> None:
+    if signs.any():
+        raise InputError(
+            f"found {np.count_nonzero(signs)} limits for a model with logarithm: true, expected exact values; let the "
+            f"target have the transform log10 instead"
+        )
+
+
+def with_interval(value: Floats, half: Floats, distance: Floats, domain: Domain, confidence: float) -> Prediction:
+    """Return a prediction with an interval of some half-width, which is widened outside the domain."""
+    wide = half * domain.widening(distance)
+    return Prediction(value, value - wide, value + wide, confidence, distance, distance > domain.edge)
 
 
 def asker(learner: Learner, training: Training) -> Predict:

@@ -88,14 +88,11 @@ class SplitPlan:
         """
         numbers = group_numbers(groups)
         if self.by in ("family", "family_out"):
-            if families is None:
-                raise InputError(
-                    f"a split by {self.by} needs a column 'family', which is missing; or split by composition"
-                )
+            families = self._require_families(families)
             own = _own_family(families, groups)
             if self.by == "family_out":
                 return [family_splits(numbers, own, self.min_rows)]
-            numbers = group_numbers(_joined(own, groups))
+            numbers = group_numbers(self.kept_together(groups, families))
         if self.by == "composition" and len(numbers) < _LEAVE_ONE_OUT_BELOW:
             return [leave_one_group_out(numbers)]
         repeats = []
@@ -106,6 +103,20 @@ class SplitPlan:
             else:
                 repeats.append(grouped_folds(numbers, self.n_folds, rng))
         return repeats
+
+    def kept_together(self, groups: Sequence[str], families: Sequence[str] | None = None) -> Sequence[str]:
+        """Return a name for each row; rows of one name are never parted, neither here nor inside a training set.
+
+        Where families are left out it stands for a family with all that shares a group with it; else it is the group.
+        """
+        if self.by not in ("family", "family_out"):
+            return groups
+        return _joined(_own_family(self._require_families(families), groups), groups)
+
+    def _require_families(self, families: Sequence[str] | None) -> Sequence[str]:
+        if families is None:
+            raise InputError(f"a split by {self.by} needs a column 'family', which is missing; or split by composition")
+        return families
 
 
 def group_numbers(names: Sequence[str]) -> Index:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mlip_sse.errors import InputError
+from mlip_sse.errors import InputError, SpecError
 from mlip_sse.properties.contract import CLASSIFIERS, MODELS, Fitted, FittedClassifier, classifier, regressor
+from mlip_sse.properties.learner import Training
 from mlip_sse.properties.storage import read_model, write_model
 from tests.properties.learnable import SMALL, learnable_table, library_of
 
@@ -207,3 +208,47 @@ def test_a_network_is_the_same_whatever_precision_others_left_as_default(name, s
         finally:
             torch.set_default_dtype(before)
     np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_floor_tells_the_lowest_targets_apart_no_further():
+    """Below the floor targets may be anything: the fit is that of the others."""
+    from mlip_sse.properties.models.linear import Linear
+
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(200, 3))
+    y = x @ np.array([2.0, -1.0, 0.0]) + 0.1 * rng.normal(size=200)
+    low = y < np.quantile(y, 0.2)
+    wild = np.where(low, y - rng.uniform(0, 20, 200), y)
+
+    def coefficients(target, **settings):
+        signs, groups = np.zeros(200, dtype=np.int8), np.arange(200)
+        return Linear(**settings).fit(Training(x, target, signs, groups, None, 0)).coefficients
+
+    # The floor is interpolated between two rows, one of them wild.
+    assert coefficients(wild, floor_share=0.2) == pytest.approx(coefficients(y, floor_share=0.2), abs=0.01)
+    assert coefficients(wild, floor_share=0.2) == pytest.approx([2.0, -1.0, 0.0], abs=0.05)
+    assert np.abs(coefficients(wild) - [2.0, -1.0, 0.0]).max() > 0.5
+
+
+def test_features_beyond_the_clip_count_as_there():
+    from mlip_sse.properties.models.linear import FittedLinear
+
+    fitted = FittedLinear(np.array([1.0]), 0.5, 4.0)
+    assert fitted.predict(np.array([[3.0], [4.0], [400.0]]), None)[0].tolist() == [3.5, 4.5, 4.5]
+
+
+def test_a_candidate_sees_the_blocks_that_it_names():
+    from mlip_sse.properties.features import featurizer
+    from mlip_sse.properties.fitting import model_of
+    from mlip_sse.properties.recipes import load_recipe
+
+    recipe = load_recipe("conductivity_new_family")
+    first, others = len(featurizer("ionic_chemistry").names), len(recipe.feature_columns)
+    n_features = sum(len(featurizer(block).names) for block in recipe.features) + others
+    seen = model_of(recipe, n_features, 0).candidates
+    assert seen[0].columns == (*range(first), *range(n_features - others, n_features))
+    assert seen[-1].columns == tuple(range(n_features))
+    plain = recipe.model_dump(mode="json")
+    plain["models"][0]["features"] = ["magpie"]
+    with pytest.raises(SpecError, match="a model names the features 'magpie', expected one of ionic_chemistry"):
+        type(recipe).parse(plain, "recipe")

@@ -27,8 +27,8 @@ def changed(folder, **keys):
 
 
 def test_another_version_is_refused(folder):
-    changed(folder, format_version=2)
-    with pytest.raises(FormatError, match="found format version 2, expected 1: fit the model again"):
+    changed(folder, format_version=1)
+    with pytest.raises(FormatError, match="found format version 1, expected 2: fit the model again"):
         read_model(folder)
 
 
