@@ -105,14 +105,16 @@ def moving_atoms(template: Atoms, path: NDArray[np.float64], ion: int, n_neighbo
     Parameters
     ----------
     template
-        Cell and species.
+        Cell and species; what it holds does not move.
     path : (n_images, n_atoms, 3) Å
     ion, n_neighbours
         Which atom, and how many beside it.
     """
     nearest = np.min([find_mic(image - image[ion], template.cell, template.pbc)[1] for image in path], axis=0)
     nearest[ion] = -1.0
-    return np.asarray(np.argsort(np.round(nearest, 4), kind="stable")[: n_neighbours + 1])
+    ordered = np.argsort(np.round(nearest, 4), kind="stable")
+    held = np.concatenate([[], *(constraint.get_indices() for constraint in template.constraints)])
+    return np.asarray(ordered[~np.isin(ordered, held)][: n_neighbours + 1])
 
 
 def partial_hessian(

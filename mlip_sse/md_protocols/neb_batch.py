@@ -185,6 +185,8 @@ def _hop(compounds: Sequence[_Compound], tasks: BarrierTasks) -> int:
 
 def _wide_enough(settings: NebSettings, hop: VacancyHop) -> NebSettings:
     """Return the settings with a cell that the hop fits into: lattices of one list may differ by half."""
+    if settings.repeats is not None:
+        return settings
     least = 1.001 * hop.distance / LONGEST_OF_CELL
     return settings if settings.min_width_a >= least else settings.model_copy(update={"min_width_a": least})
 

@@ -95,6 +95,7 @@ def _labels(reference: Reference, images: "Sequence[Atoms]", tasks: BarrierTasks
     for place, image in enumerate(images):
         bare = image.copy()
         bare.calc, bare.info = None, {"group": "band", "place": place}
+        bare.set_constraint()
         plain.append(bare)
     labels = reference.label(plain, tasks.engine.tasks, lane=tasks.engine.lane("label"))
     by_place = {frame.place: frame for frame in labels}

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MobileElement = Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+Repeat = Annotated[int, Field(ge=1, le=20)]
 SomeSettings = TypeVar("SomeSettings", bound=Spec)
 
 
@@ -88,6 +89,19 @@ class NebSettings(PairSettings):
 
     mobile: MobileElement = Field("Li", description="the element that hops")
     min_width_a: float = Field(10.0, gt=0, le=100, description="least width of the cell with the vacancy in Å")
+    repeats: tuple[Repeat, Repeat, Repeat] | None = Field(
+        None,
+        description="repeats of the crystal's own cell, instead of min_width_a: the hop keeps the crystal's symmetry",
+        examples=[[2, 2, 2]],
+    )
+    held_beyond_a: float | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="atoms further than this in Å from both ends of the hop stay where the crystal has them; all move "
+        "if not given. For crystals that would tilt or distort as a whole once a vacancy breaks their symmetry",
+        examples=[4.5],
+    )
 
 
 class InterstitialSettings(PairSettings):
@@ -146,6 +160,14 @@ class NebVacancySpec(_OneCrystalSpec, NebSettings):
     """Barriers of the symmetry-distinct hops of a vacancy in a crystal, by climbing-image elastic bands."""
 
     protocol: Literal["neb_vacancy"] = Field(description="the kind of protocol")
+
+    @model_validator(mode="after")
+    def _same_surroundings(self) -> Self:
+        if self.reference_band and self.held_beyond_a is not None:
+            raise ValueError(
+                f"held_beyond_a: found {self.held_beyond_a:g} beside reference_band, whose ends all relax, expected one"
+            )
+        return self
 
     @property
     def settings(self) -> NebSettings:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
 from ase.geometry import find_mic, get_distances
 from numpy.typing import NDArray
 
@@ -137,12 +138,16 @@ def compute_hop(
     InputError
         When the cell is too small for the hop.
     """
-    sites, ion, initial, final = hop_ends(crystal, hop, settings.min_width_a)
+    sites, ion, initial, final = hop_ends(crystal, hop, settings.min_width_a, settings.repeats)
+    if settings.held_beyond_a is not None:
+        _hold(initial, final, ion, settings.held_beyond_a)
     ends = Ends(initial, final, ion, partial(_who_left, sites))
     return barrier_between(hop, ends, calculator, settings, progress, stage)
 
 
-def hop_ends(crystal: Atoms, hop: VacancyHop, min_width_a: float) -> tuple[Atoms, int, Atoms, Atoms]:
+def hop_ends(
+    crystal: Atoms, hop: VacancyHop, min_width_a: float, repeats: tuple[int, int, int] | None = None
+) -> tuple[Atoms, int, Atoms, Atoms]:
     """Return the perfect cell, the index of the hopping ion without the removed one, and both ends, not relaxed.
 
     Parameters
@@ -153,17 +158,19 @@ def hop_ends(crystal: Atoms, hop: VacancyHop, min_width_a: float) -> tuple[Atoms
         From `find_hops`.
     min_width_a
         Least width of the cell in Å.
+    repeats
+        Of the crystal's own cell, instead.
 
     Raises
     ------
     InputError
         When the cell is too small for the hop.
     """
-    sites = compact_supercell(crystal, min_width=min_width_a)
+    sites = compact_supercell(crystal, min_width=min_width_a) if repeats is None else crystal.repeat(repeats)
     if hop.distance > LONGEST_OF_CELL * (size := shortest_image_distance(np.asarray(sites.cell.array))):
         raise InputError(
             f"found a hop of {hop.distance:.2f} Å in a cell whose images are {size:.2f} Å apart, expected more than "
-            "twice as much: raise min_width_a"
+            f"twice as much: raise {'min_width_a' if repeats is None else 'repeats'}"
         )
     start = crystal.positions[hop.start]
     ion, empty = (_nearest(sites, point) for point in (start, start + hop.vector))
@@ -173,6 +180,15 @@ def hop_ends(crystal: Atoms, hop: VacancyHop, min_width_a: float) -> tuple[Atoms
     for atoms in (initial, final):
         del atoms[empty]
     return sites, ion - (empty < ion), initial, final
+
+
+def _hold(initial: Atoms, final: Atoms, ion: int, beyond_a: float) -> None:
+    """Hold the atoms of both ends that are far from where the ion starts and where it arrives."""
+    far = np.full(len(initial), True)
+    for atoms in (initial, final):
+        far &= find_mic(atoms.positions - atoms.positions[ion], atoms.cell, atoms.pbc)[1] > beyond_a
+    for atoms in (initial, final):
+        atoms.set_constraint(FixAtoms(np.flatnonzero(far)))
 
 
 def _nearest(atoms: Atoms, point: NDArray[np.float64]) -> int:

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from ase.constraints import FixAtoms
+from ase.geometry import find_mic
 from ase.optimize import BFGS
 
 from mlip_sse.errors import InputError, MissingExtraError, RunError
 from mlip_sse.md_protocols import NebSettings, neb_pair, neb_vacancy, neb_vacancy_hops
 from mlip_sse.md_protocols.neb_band import band_curvatures, first_path, path_coordinate
+from mlip_sse.md_protocols.neb_specs import VibrationSpec
 from mlip_sse.potentials import load_potential
 from mlip_sse.structures import compact_supercell, vacancy_hops
 from tests.md_protocols.landscape import TIGHT, Landscape, crystal_of_argon, landscape
@@ -57,6 +60,42 @@ def test_the_barrier_is_that_of_the_saddle_which_symmetry_fixes(barrier, argon):
         barrier.reaction_energy, abs=1e-9
     )
     assert barrier.reaction_energy == pytest.approx(0, abs=1e-4)
+
+
+def test_what_is_far_from_the_hop_can_be_held(argon):
+    """The saddle that symmetry fixes, once more, with the same atoms held; they are where the crystal has them."""
+    crystal = neb_vacancy.relaxed_crystal(bulk("Ar", "fcc", a=5.26, cubic=True), argon, NebSettings(**TIGHT))
+    settings = NebSettings(
+        **{**TIGHT, "repeats": (2, 2, 2), "held_beyond_a": 4.5, "vibrations": VibrationSpec(n_neighbours=40)}
+    )
+    (hop,) = vacancy_hops(crystal, "Ar", 4.0)
+    found = neb_vacancy.compute_hop(crystal, hop, lambda: argon, settings)
+    cell = crystal.repeat((2, 2, 2))
+    start, end = crystal.positions[hop.start], crystal.positions[hop.start] + np.array(hop.vector)
+    away = [find_mic(cell.positions - point, cell.cell, True)[1] for point in (start, end)]
+    far = np.flatnonzero((away[0] > 4.5) & (away[1] > 4.5))
+    ion, empty = int(np.argmin(away[0])), int(np.argmin(away[1]))
+    energies = []
+    for part in (0.0, 0.5):
+        atoms = cell.copy()
+        atoms.positions[ion] += part * np.array(hop.vector)
+        atoms.set_constraint(FixAtoms([*far, *([ion] if part else [])]))
+        del atoms[empty]
+        atoms.calc = argon
+        BFGS(atoms, logfile=None).run(fmax=0.0005)
+        energies.append(atoms.get_potential_energy())
+    assert found.verdict.quality == "pass", found.verdict.reasons
+    assert found.barrier_forward.value == pytest.approx(energies[1] - energies[0], abs=2e-5)
+    assert len(far) == 12
+    held = found.template.constraints[0].get_indices()
+    assert len(held) == len(far)
+    for image in found.images:
+        assert (
+            np.abs(find_mic(image.positions[held] - np.delete(cell.positions, empty, 0)[held], cell.cell)[0]).max()
+            < 1e-9
+        )
+    n_free = len(found.template) - len(far)
+    assert found.attempt_frequency["forward"]["n_moving"] == n_free
 
 
 def test_what_a_result_tells(barrier, argon):
