@@ -121,7 +121,9 @@ class PropertyRecipe(EntrySpec):
     split: SplitSettings = Field(default_factory=lambda: SplitSettings(), description="how it is evaluated")
     inner_folds: int = Field(5, ge=2, le=20, description="grouped folds inside training: limits, choice, intervals")
     confidence: float = Field(0.9, gt=0, lt=1, description="of the intervals")
-    n_nulls: int = Field(10, ge=0, le=1000, description="permutations of the target")
+    n_nulls: int = Field(
+        19, ge=0, le=1000, description="refits to permuted targets; p is at least 1/(1 + that), 0.05 for 19"
+    )
     learning_curve: bool = Field(False, description="fit to shares of the materials too")
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import gzip
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ def read_table(path: str | Path) -> PropertyTable:
         When the file is no table, or its sidecar is of another format.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FormatError(f"{path}: found no such file, expected a table (.csv, .parquet)")
     size = path.stat().st_size
     if not 0 < size <= _MAX_BYTES:
         raise FormatError(f"{path}: found {size} bytes, expected a table; give the right file")
@@ -86,7 +88,7 @@ def read_table(path: str | Path) -> PropertyTable:
     else:
         raise FormatError(f"{path}: found the suffix {path.suffix!r}, expected .csv or .parquet")
     if sidecar_of(path).is_file():
-        header = _checked(json.loads(sidecar_of(path).read_text(encoding="utf-8")), sidecar_of(path))
+        header = _checked(_json(sidecar_of(path)), sidecar_of(path))
     columns, values = _typed(path, cells, header)
     structures = _read_structures(structures_of(path)) if structures_of(path).is_file() else None
     provenance = Provenance(inputs=(InputFile.of(path),), operations=(f"read_table({path.name})",))
@@ -113,7 +115,20 @@ def _checked(header: Any, path: Path) -> dict[str, Any]:
         raise FormatError(
             f"{path}: found format version {found!r}, expected {_FORMAT_VERSION}; collect the table again"
         )
+    rows = header.get("columns")
+    names = {each.name for each in fields(Column)}
+    if not isinstance(rows, list) or not all(
+        isinstance(row, Mapping) and isinstance(row.get("name"), str) and set(row) <= names for row in rows
+    ):
+        raise FormatError(f"{path}: no description of columns in it; write it with 'mlip-sse properties collect'")
     return dict(header)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not JSON ({str(error)[:60]}); take it away, or collect the table again") from error
 
 
 def _write_csv(table: PropertyTable, path: Path) -> None:

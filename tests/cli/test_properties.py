@@ -111,6 +111,20 @@ def test_reactions_are_collected_with_their_partners(program, tmp_path):
     assert table.texts("quality") == ("weak", "weak")
 
 
+def test_formulas_alone_name_the_columns_that_are_missing(files, program):
+    done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "model")
+    assert done.code == 0, done.err
+    assert (files / "model" / "report.html").is_file()
+    asked = program("properties", "predict", files / "model", "NaCl", "--out", files / "out.csv")
+    assert asked.code == 2
+    assert "found formulas alone, expected also size: give a table" in asked.err
+    (files / "new.csv").write_text("composition,size\nNaQ,2.0\n")
+    asked = program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv")
+    assert "'NaQ' does not parse" in asked.err
+    asked = program("properties", "predict", files / "model", files / "absent.csv")
+    assert "found no such file" in asked.err
+
+
 def test_a_campaign_is_collected(program, tmp_path):
     write_campaign(tmp_path / "run", Sample())
     done = program("properties", "collect", tmp_path / "run", "--out", tmp_path / "table.csv")
