@@ -1,22 +1,22 @@
 """Long-time diffusivity from the first tenth of a run: descriptors of the window against extrapolating its MSD.
 
-``python benchmarks/early_window.py`` makes 48 runs by kinetic Monte Carlo in eight groups (lattice gases on two
-lattices, from few vacancies to a third of the sites, with little and with much vibration; caged
-ions with Poisson hops; ions that rattle in pairs of sites); two readers see the first tenth of each:
+``python benchmarks/early_window.py`` makes 84 runs with a known diffusivity (`early_window_runs`) and reads the table
+of molecular dynamics beside it (``--md FILE``, made by `early_window_md`). Four readers see the first tenth of each:
 
-- extrapolation: the slope of the mean squared displacement over lags from a tenth to half of the window, /6; where
-  it is not positive, the MSD of the longest lag, /6t;
-- descriptors: `window_features`, a ridge regression of log₁₀ D on them, fitted on the other groups (a whole group is
-  left out at a time), the strength of its penalty chosen by groups inside.
+- slope: least squares on the mean squared displacement from a tenth to half of the window;
+- GLS: what this program's own analysis of transport gives on the window, and the slope where it refuses;
+- descriptors: a ridge regression of log₁₀ D on them, the extrapolated D among them;
+- correction: a ridge regression of log₁₀ (D/D of GLS) on ratios without units; "no correction" is a candidate too.
 
-The truth is exact for caged ions (Γ a²/6), and else the diffusivity of three other runs with other seeds, each four
-times as long as the whole trajectory, from displacements over its half. Errors are |log₁₀ D − log₁₀ D_true|; their
-difference is given with a 95 % interval from resampling the groups, and with the null of shuffled targets.
+Whole groups are left out (a kind of lattice, a material), and what the regressions choose is chosen by groups inside.
+Errors are |log₁₀ D − log₁₀ D_true|; gains over an extrapolation have a 95 % interval from resampling the groups, and
+the null trains on targets that were dealt to other runs.
 """
 
 import argparse
+import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,270 +25,197 @@ if __package__ in (None, ""):
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from benchmarks.early_window_runs import CASES, N_FRAMES, SPACING_FS, trajectory, true_diffusivity
 from benchmarks.tables import aligned
-from mlip_sse.properties.features.windows import DISPLACEMENT_NAMES, JUMP_NAMES, window_features
-from mlip_sse.trajectory.model import Trajectory
+from mlip_sse.properties.features.window_extrapolation import plain_slope
+from mlip_sse.properties.features.windows import CORRECTION_NAMES, DISPLACEMENT_NAMES, JUMP_NAMES, window_features
 
 __all__ = ["main"]
 
 Floats = npt.NDArray[np.float64]
 
-N_FRAMES, SPACING_FS, SITE_DISTANCE_A = 4000, 100.0, 2.8
-CM2_S_PER_A2_PS = 1e-4
 _LOGGED = (
-    "early_msd_a2", "early_slope_diffusivity_cm2_s", "cage_variance_a2", "jump_rate_per_ps", "jump_diffusivity_cm2_s",
-    "p_hop_mean_a2", "p_hop_upper_decile_a2", "n_jumps",
+    "early_diffusivity_cm2_s", "early_msd_a2", "early_slope_diffusivity_cm2_s", "cage_variance_a2", "jump_rate_per_ps",
+    "jump_diffusivity_cm2_s", "p_hop_mean_a2", "p_hop_upper_decile_a2", "n_jumps",
 )  # fmt: skip
 _PENALTIES = (0.1, 1.0, 10.0, 100.0)
-_LATTICES = {
-    "simple cubic": np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]),
-    "body centred": np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]),
-}
+_READERS = ("slope", "GLS", "descriptors", "correction")
 
 
-@dataclass(frozen=True)
-class Case:
-    """One run: its group, how many ions and vacancies, attempts a frame and vacancy, vibration, and how it moves."""
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Windows with their truth: group and set of each, log₁₀ of D, of the slope and of GLS, and both feature tables."""
 
-    group: str
-    kind: str
-    edge: int
-    vacancies: int
-    attempts: float
-    vibration_a: float
-    seed: int
+    groups: npt.NDArray[np.str_]
+    sets: npt.NDArray[np.str_]
+    y: Floats
+    slope: Floats
+    gls: Floats
+    plain: Floats
+    ratios: Floats
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "Rows":
+        """Return some rows."""
+        return Rows(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
-def cases() -> list[Case]:
-    """Return the 48 runs; what they are was fixed before any was made."""
-    rng = np.random.default_rng(20261123)
+def made_rows() -> list[tuple[str, str, Mapping[str, float], float, float]]:
+    """Return set, group, descriptors, D and slope of the runs that are made here."""
     found = []
-    for kind in _LATTICES:
-        for density, (low, high) in {"dilute": (0.004, 0.02), "half": (0.03, 0.10), "dense": (0.15, 0.35)}.items():
-            for _ in range(6):
-                edge = 6
-                n_sites = edge**3 if kind == "simple cubic" else edge**3 // 4
-                vacancies = max(1, round(n_sites * rng.uniform(low, high)))
-                attempts = float(10 ** rng.uniform(-2.3, -0.5))
-                found.append(
-                    Case(
-                        f"{kind}, {density}", kind, edge, vacancies, attempts, float(rng.uniform(0.15, 0.5)), len(found)
-                    )
-                )
-    for group in ("caged", "rattling pairs"):
-        for _ in range(6):
-            found.append(
-                Case(
-                    group, group, 5, 0, float(10 ** rng.uniform(-3.3, -1.7)), float(rng.uniform(0.15, 0.5)), len(found)
-                )
-            )
+    for name, cases in CASES.items():
+        for case in cases():
+            whole = trajectory(case)
+            window = whole.window(0, N_FRAMES // 10)
+            coordinates = np.concatenate(list(window.ion_blocks(window.indices("Li"), dtype=np.float64)))
+            values = window_features(whole, (N_FRAMES / 10 - 1) * SPACING_FS / 1000.0)
+            slope = plain_slope(coordinates, SPACING_FS / 1000.0).value
+            found.append((name, case.group, values, true_diffusivity(case), slope))
     return found
 
 
-def displacements(case: Case, n_frames: int, seed: int) -> Floats:
-    """Return where the ions of a run are beside where they were, without vibration, (n_frames, n_ions, 3) Å."""
-    rng = np.random.default_rng(seed)
-    if case.kind == "caged":
-        return np.asarray(_free(rng, 80, n_frames, case.attempts) * SITE_DISTANCE_A)
-    if case.kind == "rattling pairs":
-        return np.asarray(_pairs(rng, 80, n_frames, case.attempts) * SITE_DISTANCE_A)
-    neighbours = _LATTICES[case.kind]
-    unit = SITE_DISTANCE_A / np.sqrt((neighbours[0] ** 2).sum())
-    moves = case.attempts * case.vacancies
-    return np.asarray(_lattice_gas(rng, case.edge, case.vacancies, n_frames, moves, neighbours) * unit)
-
-
-def trajectory(case: Case) -> Trajectory:
-    """Return the run as an analyzer sees it: with vibration of a correlation time of two frames."""
-    rng = np.random.default_rng(1000 + case.seed)
-    moved = displacements(case, N_FRAMES, 1 + case.seed)
-    noise = rng.standard_normal(moved.shape) * case.vibration_a
-    for t in range(1, len(noise)):
-        noise[t] = 0.6 * noise[t - 1] + 0.8 * noise[t]
-    cell = np.eye(3) * 50.0
-    return Trajectory.from_arrays(["Li"] * moved.shape[1], moved + noise, cell, SPACING_FS, wrapped=False)
-
-
-def true_diffusivity(case: Case) -> float:
-    """Return D in cm²/s."""
-    per_frame = 1000.0 / SPACING_FS * CM2_S_PER_A2_PS
-    if case.kind == "caged":
-        return case.attempts * SITE_DISTANCE_A**2 / 6.0 * per_frame
+def read_rows(path: Path) -> list[tuple[str, str, Mapping[str, float], float, float]]:
+    """Return the same of a table of molecular dynamics."""
     found = []
-    for replica in range(3):
-        moved = displacements(case, 4 * N_FRAMES, 100_000 + 10 * case.seed + replica)
-        half = len(moved) // 2
-        squares = ((moved[half :: half // 8] - moved[: len(moved) - half : half // 8]) ** 2).sum(axis=2)
-        found.append(squares.mean() / (6.0 * half))
-    return float(np.mean(found)) * per_frame
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            values = {k: float(v) if v else np.nan for k, v in row.items() if k not in ("system", "potential")}
+            slope = values["early_diffusivity_cm2_s"] * 10 ** values["log10_slope_over_early"]
+            found.append(("MD", row["system"], values, values["long_diffusivity_cm2_s"], slope))
+    return found
 
 
-def extrapolated(window: Trajectory) -> float:
-    """Return D in cm²/s from the slope of the window's MSD."""
-    x = np.asarray(window.positions, dtype=np.float64)
-    n = len(x)
-    lags = np.unique(np.linspace(n // 10, n // 2, 20).astype(int))
-    msd = np.array([((x[m:] - x[:-m]) ** 2).sum(axis=2).mean() for m in lags])
-    times_ps = lags * SPACING_FS / 1000.0
-    slope = float(np.polyfit(times_ps, msd, 1)[0])
-    return (slope if slope > 0 else float(msd[-1] / times_ps[-1])) / 6.0 * CM2_S_PER_A2_PS
+def rows_of(found: Sequence[tuple[str, str, Mapping[str, float], float, float]]) -> Rows:
+    """Return arrays; descriptors that span decades as their log₁₀."""
+    names = list(dict.fromkeys((*DISPLACEMENT_NAMES, *JUMP_NAMES)))
+    plain = np.array([[values[name] for name in names] for _, _, values, _, _ in found])
+    for column, name in enumerate(names):
+        if name in _LOGGED:
+            plain[:, column] = np.log10(np.maximum(plain[:, column], 1e-9 if name.endswith("cm2_s") else 1e-5))
+    ratios = np.array([[values[name] for name in CORRECTION_NAMES] for _, _, values, _, _ in found])
+    gls = np.array([values["early_diffusivity_cm2_s"] for _, _, values, _, _ in found])
+    sets, groups, _, truth, slope = zip(*found, strict=True)
+    return Rows(np.array(groups), np.array(sets), *(np.log10(np.array(x)) for x in (truth, slope, gls)), plain, ratios)
 
 
-def predicted(features: Floats, target: Floats, groups: npt.NDArray[np.intp]) -> Floats:
-    """Return the ridge's answer for each row, fitted on the other groups; the penalty is chosen by groups inside."""
-    answer = np.empty(len(target))
-    for group in np.unique(groups):
-        test, train = groups == group, groups != group
-        errors = []
-        for penalty in _PENALTIES:
-            inner = np.empty(int(train.sum()))
-            for other in np.unique(groups[train]):
-                out = groups[train] == other
-                inner[out] = _ridge(features[train][~out], target[train][~out], features[train][out], penalty)
-            errors.append(np.abs(inner - target[train]).mean())
-        best = _PENALTIES[int(np.argmin(errors))]
-        answer[test] = _ridge(features[train], target[train], features[test], best)
+def ridge(features: Floats, target: Floats, asked: Floats, penalty: float) -> Floats:
+    """Return the answers of a ridge regression on standardised features, medians where a feature is missing."""
+    middle = np.nanmedian(features, axis=0)
+    x, z = (np.where(np.isfinite(part), part, middle) for part in (features, asked))
+    mean, spread = x.mean(axis=0), x.std(axis=0) + 1e-12
+    x, z = (x - mean) / spread, np.clip((z - mean) / spread, -4.0, 4.0)
+    weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (target - target.mean()))
+    return np.asarray(z @ weights + target.mean())
+
+
+def learnt(train: Rows, target: Floats, asked: Rows, corrects: bool) -> Floats:
+    """Return log₁₀ D of the rows asked, by a ridge whose penalty is chosen on the groups of the training rows."""
+    base, x = (train.gls, train.ratios) if corrects else (np.zeros(len(target)), train.plain)
+    errors = {penalty: np.empty(len(target)) for penalty in _PENALTIES}
+    for group in np.unique(train.groups):
+        out = train.groups == group
+        for penalty, answers in errors.items():
+            answers[out] = np.abs(ridge(x[~out], (target - base)[~out], x[out], penalty) + base[out] - target[out])
+    best = min(errors, key=lambda penalty: float(errors[penalty].mean()))
+    if corrects and np.abs(base - target).mean() <= errors[best].mean():
+        return asked.gls
+    answer = ridge(x, target - base, asked.ratios if corrects else asked.plain, best)
+    return answer + asked.gls if corrects else answer
+
+
+def left_out(
+    rows: Rows, corrects: bool, train_on: npt.NDArray[np.bool_], shuffled: np.random.Generator | None
+) -> Floats:
+    """Return log₁₀ D of every row by a model of the other groups among ``train_on``, targets dealt anew for a null."""
+    answer = np.empty(len(rows.y))
+    for group in np.unique(rows.groups):
+        mine = rows.groups == group
+        train = rows.part(train_on & ~mine)
+        base = train.gls if corrects else np.zeros(len(train.y))
+        target = train.y if shuffled is None else base + shuffled.permutation(train.y - base)
+        answer[mine] = learnt(train, target, rows.part(mine), corrects)
     return answer
 
 
-def _ridge(x: Floats, y: Floats, asked: Floats, penalty: float) -> Floats:
-    mean, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    z, w = (x - mean) / spread, np.clip((asked - mean) / spread, -3.0, 3.0)
-    weights = np.linalg.solve(z.T @ z + penalty * np.eye(x.shape[1]), z.T @ (y - y.mean()))
-    return np.asarray(w @ weights + y.mean())
-
-
-def _matrix(rows: Sequence[dict[str, float]]) -> Floats:
-    names = [*DISPLACEMENT_NAMES, *JUMP_NAMES]
-    values = np.array([[row[name] for name in names] for row in rows])
-    for column, name in enumerate(names):
-        if name in _LOGGED:
-            values[:, column] = np.log10(np.maximum(values[:, column], 1e-9 if name.endswith("cm2_s") else 1e-5))
-    middle = np.nanmedian(values, axis=0)
-    return np.where(np.isfinite(values), values, middle)
+def gain(theirs: Floats, ours: Floats, groups: npt.NDArray[np.str_]) -> str:
+    """Return how much smaller our errors are, with an interval over groups."""
+    rng, names = np.random.default_rng(0), np.unique(groups)
+    members = [np.flatnonzero(groups == name) for name in names]
+    drawn = [np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))]) for _ in range(2000)]
+    low, high = np.quantile([(theirs[d] - ours[d]).mean() for d in drawn], [0.025, 0.975])
+    return f"{(theirs - ours).mean():+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the runs, read their first tenths, print the table."""
+    """Make the runs, read their first tenths, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shuffles", type=int, default=50, help="targets shuffled for the null (%(default)s)")
+    parser.add_argument("--md", type=Path, default=Path(__file__).with_name("early_window_md.csv"), help="%(default)s")
+    parser.add_argument("--shuffles", type=int, default=20, help="targets dealt anew for the null (%(default)s)")
     options = parser.parse_args(arguments)
-    runs = cases()
-    rows, target, simple = [], [], []
-    for case in runs:
-        whole = trajectory(case)
-        rows.append(window_features(whole, N_FRAMES / 10 * SPACING_FS / 1000.0 - 0.1))
-        simple.append(np.log10(extrapolated(whole.window(0, N_FRAMES // 10))))
-        target.append(np.log10(true_diffusivity(case)))
-    y, early, features = np.array(target), np.array(simple), _matrix(rows)
-    names = list(dict.fromkeys(case.group for case in runs))
-    groups = np.array([names.index(case.group) for case in runs])
-    ours = np.abs(predicted(features, y, groups) - y)
-    theirs = np.abs(early - y)
-    table = [["group", "runs", "log₁₀ D", "extrapolation", "descriptors"]]
-    for k, name in enumerate(names):
-        mine = groups == k
-        span = f"{y[mine].min():.1f} to {y[mine].max():.1f}"
-        table.append([name, str(mine.sum()), span, f"{theirs[mine].mean():.2f}", f"{ours[mine].mean():.2f}"])
-    table.append(["all", str(len(y)), f"{y.min():.1f} to {y.max():.1f}", f"{theirs.mean():.2f}", f"{ours.mean():.2f}"])
-    print("\n".join(aligned(table)))
-    rng = np.random.default_rng(0)
-    drawn = [
-        np.concatenate([np.flatnonzero(groups == k) for k in rng.integers(len(names), size=len(names))])
-        for _ in range(2000)
-    ]
-    gains = [float((theirs[rows_] - ours[rows_]).mean()) for rows_ in drawn]
-    null = [
-        float(np.abs(predicted(features, shuffled, groups) - shuffled).mean())
-        for shuffled in (rng.permutation(y) for _ in range(options.shuffles))
-    ]
-    low, high = np.quantile(gains, [0.025, 0.975])
-    print(
-        f"\ngain {np.mean(theirs - ours):.3f} decades, 95 % over groups {low:.3f} to {high:.3f}; lower error in "
-        f"{int((ours < theirs).sum())} of {len(y)} runs; medians {np.median(theirs):.3f} and {np.median(ours):.3f}"
-    )
-    print(f"null of {options.shuffles} shuffled targets: mean error {np.mean(null):.2f}, least {np.min(null):.2f}")
+    rows = rows_of([*made_rows(), *read_rows(options.md)])
+    every = np.ones(len(rows.y), dtype=bool)
+    answers = {"slope": rows.slope, "GLS": rows.gls}
+    answers |= {name: left_out(rows, name == "correction", every, None) for name in _READERS[2:]}
+    errors = {name: np.abs(answer - rows.y) for name, answer in answers.items()}
+    print_groups(rows, errors)
+    nulls = {
+        name: [
+            np.abs(left_out(rows, name == "correction", every, rng) - rows.y) for rng in _generators(options.shuffles)
+        ]
+        for name in _READERS[2:]
+    }
+    print_sets(rows, errors, nulls)
+    print_training(rows, errors["GLS"], options.shuffles)
     return 0
 
 
-@njit(cache=True)
-def _free(rng: np.random.Generator, n_ions: int, n_frames: int, rate: float) -> Floats:
-    out = np.zeros((n_frames, n_ions, 3))
-    for i in range(n_ions):
-        site = np.zeros(3)
-        for t in range(n_frames):
-            for _ in range(rng.poisson(rate)):
-                site[rng.integers(0, 3)] += 2 * rng.integers(0, 2) - 1
-            out[t, i] = site
-    return out
+def _generators(n: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(k) for k in range(n)]
 
 
-@njit(cache=True)
-def _pairs(rng: np.random.Generator, n_ions: int, n_frames: int, rate: float) -> Floats:
-    # sites on a cubic grid in pairs along x: jumps inside a pair are 20 times as frequent as those between pairs
-    out = np.zeros((n_frames, n_ions, 3))
-    total = 20.0 * rate + 5.0 * rate
-    for i in range(n_ions):
-        site = np.zeros(3)
-        for t in range(n_frames):
-            for _ in range(rng.poisson(total)):
-                forward = 1.0 if int(site[0]) % 2 == 0 else -1.0
-                if rng.random() < 0.8:
-                    site[0] += forward
-                else:
-                    way = rng.integers(0, 5)
-                    if way == 0:
-                        site[0] -= forward
-                    else:
-                        site[1 + (way - 1) // 2] += 2 * ((way - 1) % 2) - 1
-            out[t, i] = site
-    return out
+def print_training(rows: Rows, gls: Floats, n_shuffles: int) -> None:
+    """Print what models that learnt from one kind of run alone say of molecular dynamics."""
+    is_md = rows.sets == "MD"
+    md, theirs = rows.part(is_md), gls[is_md]
+    for label, train_on in (("kinetic Monte Carlo alone", ~is_md), ("molecular dynamics alone", is_md)):
+        for name in _READERS[2:]:
+            ours = np.abs(left_out(rows, name == "correction", train_on, None) - rows.y)[is_md]
+            said = ", ".join(f"{g} {ours[md.groups == g].mean():.3f}" for g in np.unique(md.groups))
+            print(f"MD by {name} of {label}: {ours.mean():.3f}, gain over GLS {gain(theirs, ours, md.groups)}; {said}")
+    every = np.ones(len(md.y), dtype=bool)
+    null = [np.abs(left_out(md, False, every, rng) - md.y).mean() for rng in _generators(n_shuffles)]
+    means = [md.y[md.groups != group].mean() for group in md.groups]
+    print(
+        f"null of the last but one {np.mean(null):.3f}, least {min(null):.3f}; mean {np.abs(means - md.y).mean():.3f}"
+    )
 
 
-@njit(cache=True)
-def _lattice_gas(
-    rng: np.random.Generator,
-    edge: int,
-    n_vacancies: int,
-    n_frames: int,
-    moves: float,
-    neighbours: npt.NDArray[np.int64],
-) -> Floats:
-    centred = len(neighbours) == 8
-    sites = np.empty(edge**3, np.int64)
-    n_sites = 0
-    for s in range(edge**3):
-        a, b, c = s // edge**2, (s // edge) % edge, s % edge
-        if not centred or a % 2 == b % 2 == c % 2:
-            sites[n_sites] = s
-            n_sites += 1
-    order = rng.permutation(n_sites)
-    ion_at = np.full(edge**3, -1)
-    n_ions = n_sites - n_vacancies
-    for i in range(n_ions):
-        ion_at[sites[order[i]]] = i
-    vacancies = sites[order[n_ions:]].copy()
-    moved = np.zeros((n_ions, 3))
-    out = np.empty((n_frames, n_ions, 3))
-    for t in range(-200, n_frames):
-        for _ in range(rng.poisson(moves)):
-            v = rng.integers(0, n_vacancies)
-            step = neighbours[rng.integers(0, len(neighbours))]
-            here = vacancies[v]
-            a = (here // edge**2 + step[0]) % edge
-            b = ((here // edge) % edge + step[1]) % edge
-            c = (here % edge + step[2]) % edge
-            there = (a * edge + b) * edge + c
-            ion = ion_at[there]
-            if ion >= 0:
-                ion_at[here], ion_at[there], vacancies[v] = ion, -1, there
-                for axis in range(3):
-                    moved[ion, axis] -= step[axis]
-        if t >= 0:
-            out[t] = moved
-    return out
+def print_groups(rows: Rows, errors: Mapping[str, Floats]) -> None:
+    """Print the mean errors of each group."""
+    table = [["set", "group", "runs", "log₁₀ D", *_READERS]]
+    for group in dict.fromkeys(rows.groups.tolist()):
+        mine = rows.groups == group
+        span = f"{rows.y[mine].min():.1f} to {rows.y[mine].max():.1f}"
+        means = (f"{errors[name][mine].mean():.3f}" for name in _READERS)
+        table.append([str(rows.sets[mine][0]), group, str(mine.sum()), span, *means])
+    print("\n".join(aligned(table)))
+
+
+def print_sets(rows: Rows, errors: Mapping[str, Floats], nulls: Mapping[str, Sequence[Floats]]) -> None:
+    """Print mean errors, gains and nulls of each set."""
+    for name in dict.fromkeys(rows.sets.tolist()):
+        mine = rows.sets == name
+        noise = rows.plain[mine, DISPLACEMENT_NAMES.index("early_relative_error")]
+        floor = 0.8 * np.nanmean(noise) / np.log(10.0)  # mean of |N(0, s)| is 0.8 s
+        print(f"\n{name}: noise of the windows alone {floor:.3f}, unresolved by GLS {np.isnan(noise).sum()}")
+        print(f"{name}: {mine.sum()} runs, " + ", ".join(f"{r} {errors[r][mine].mean():.3f}" for r in _READERS))
+        for reader in _READERS[2:]:
+            null = [error[mine].mean() for error in nulls[reader]]
+            gains = (f"{b} {gain(errors[b][mine], errors[reader][mine], rows.groups[mine])}" for b in _READERS[:2])
+            print(
+                f"  {reader}: gain over {', over '.join(gains)}; better than GLS in "
+                f"{int((errors[reader] < errors['GLS'])[mine].sum())}; null {np.mean(null):.3f}, least {min(null):.3f}"
+            )
 
 
 if __name__ == "__main__":
