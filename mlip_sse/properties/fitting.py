@@ -186,8 +186,8 @@ def read_trained(folder: str | Path) -> TrainedModel:
         When it is no model, or one of another version.
     """
     fitted, about = read_model(folder)
-    if "recipe" not in about:
-        raise FormatError(f"{folder}: the model has no recipe; fit it again with 'mlip-sse properties fit'")
+    if "recipe" not in about or not hasattr(fitted, "predict"):
+        raise FormatError(f"{folder}: no model and recipe in it; fit it again with 'mlip-sse properties fit'")
     return TrainedModel(fitted, PropertyRecipe.parse(about["recipe"], str(folder)), about)
 
 
