@@ -94,13 +94,13 @@ class NebSettings(PairSettings):
         description="repeats of the crystal's own cell, instead of min_width_a: the hop keeps the crystal's symmetry",
         examples=[[2, 2, 2]],
     )
-    held_beyond_a: float | None = Field(
+    held_beyond: float | None = Field(
         None,
-        gt=0,
-        le=50,
-        description="atoms further than this in Å from both ends of the hop stay where the crystal has them; all move "
-        "if not given. For crystals that would tilt or distort as a whole once a vacancy breaks their symmetry",
-        examples=[4.5],
+        ge=1,
+        le=20,
+        description="atoms further than so many lengths of the hop from both of its ends stay where the crystal has "
+        "them; all move if not given. For crystals that would tilt as a whole once a vacancy breaks their symmetry",
+        examples=[1.5],
     )
 
 
@@ -163,9 +163,9 @@ class NebVacancySpec(_OneCrystalSpec, NebSettings):
 
     @model_validator(mode="after")
     def _same_surroundings(self) -> Self:
-        if self.reference_band and self.held_beyond_a is not None:
+        if self.reference_band and self.held_beyond is not None:
             raise ValueError(
-                f"held_beyond_a: found {self.held_beyond_a:g} beside reference_band, whose ends all relax, expected one"
+                f"held_beyond: found {self.held_beyond:g} beside reference_band, whose ends all relax, expected one"
             )
         return self
 

@@ -139,8 +139,8 @@ def compute_hop(
         When the cell is too small for the hop.
     """
     sites, ion, initial, final = hop_ends(crystal, hop, settings.min_width_a, settings.repeats)
-    if settings.held_beyond_a is not None:
-        _hold(initial, final, ion, settings.held_beyond_a)
+    if settings.held_beyond is not None:
+        _hold(initial, final, ion, settings.held_beyond * hop.distance)
     ends = Ends(initial, final, ion, partial(_who_left, sites))
     return barrier_between(hop, ends, calculator, settings, progress, stage)
 

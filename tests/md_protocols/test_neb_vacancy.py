@@ -66,7 +66,7 @@ def test_what_is_far_from_the_hop_can_be_held(argon):
     """The saddle that symmetry fixes, once more, with the same atoms held; they are where the crystal has them."""
     crystal = neb_vacancy.relaxed_crystal(bulk("Ar", "fcc", a=5.26, cubic=True), argon, NebSettings(**TIGHT))
     settings = NebSettings(
-        **{**TIGHT, "repeats": (2, 2, 2), "held_beyond_a": 4.5, "vibrations": VibrationSpec(n_neighbours=40)}
+        **{**TIGHT, "repeats": (2, 2, 2), "held_beyond": 4.5 / 3.72, "vibrations": VibrationSpec(n_neighbours=40)}
     )
     (hop,) = vacancy_hops(crystal, "Ar", 4.0)
     found = neb_vacancy.compute_hop(crystal, hop, lambda: argon, settings)
