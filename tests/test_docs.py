@@ -26,6 +26,7 @@ from mlip_sse.campaign.folder import CampaignFolder
 from mlip_sse.campaign.specs import CampaignSpec, load_campaign
 from mlip_sse.cli.campaign import command as campaign_command
 from mlip_sse.cli.main import VERBS, main
+from mlip_sse.cli.properties import STEPS
 from mlip_sse.engine import load_engine
 from mlip_sse.specs import Spec
 from tests.report.sample_campaign import Sample, put, write_campaign
@@ -207,6 +208,7 @@ def test_each_page_is_in_the_navigation_and_none_is_empty():
 def test_the_page_on_the_command_line_lists_every_verb():
     text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z-]+)(?: [^`]*)?` \|", text, re.MULTILINE)) == set(VERBS)
+    assert re.findall(r"^\| `properties ([a-z-]+) [^`]*` \|", text, re.MULTILINE) == list(STEPS)
 
 
 def keys_of_a_campaign():

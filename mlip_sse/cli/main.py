@@ -30,7 +30,7 @@ VERBS = {
         "Run a protocol: dynamics, barriers, glasses, interfaces and more; the same command again runs what is missing."
     ),
     "react": "Say what two phases in contact react to; of one phase, at which voltages it is stable.",
-    "properties": "Learn properties from tables, and predict other materials: collect, fit, predict.",
+    "properties": "Learn properties from tables; predict other materials, mixtures, and atoms along a trajectory.",
     "report": "Write one self-contained HTML page of a campaign, or serve it while the campaign runs.",
     "build-plugin": "Compile the LAMMPS pair styles nequip and allegro; lmp finds them from then on.",
     "catalogue": "List what the catalogue holds, or print one entry.",

@@ -22,10 +22,10 @@ STEPS = ("collect", "fit", "predict", "explain", "screen", "optimize", "fit-atom
 
 
 def command(
-    step: Annotated[str, typer.Argument(help="collect, fit, predict and so on; STEP --help says what each does.")],
+    step: Annotated[str, typer.Argument(help=f"{', '.join(STEPS)}; STEP --help says what each does.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="What the step is given.")] = None,
 ) -> None:
-    """Learn properties from tables, and predict other materials: collect, fit, predict."""
+    """Learn properties from tables; predict other materials, mixtures, and atoms along a trajectory."""
     known = [name for name in STEPS if find_spec(_module_of(name)) is not None]
     if step not in known:
         raise InputError(
