@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Predict materials with intervals, their distance to the training table, and whether it holds them already."""
     from mlip_sse.errors import InputError
-    from mlip_sse.properties.answers import prediction_table
+    from mlip_sse.properties.answers import missing_line, prediction_table
     from mlip_sse.properties.fitting import read_trained
     from mlip_sse.properties.table_files import write_table
 
@@ -31,6 +31,8 @@ def command(
     asked = _asked(trained, materials)
     table = prediction_table(trained, asked, confidence=confidence, refuses_outside=outside == "refuse")
     written = write_table(table, out)
+    if lacking := missing_line(table):
+        typer.echo(lacking, err=True)
     n_outside = int(table.numbers("is_outside").sum())
     n_known = int(table.numbers("is_in_training").sum())
     typer.echo(

@@ -4,10 +4,12 @@ import numpy as np
 
 from mlip_sse.errors import InputError
 from mlip_sse.properties.contract import Classification
-from mlip_sse.properties.fitting import TrainedModel
+from mlip_sse.properties.fitting import TrainedModel, features_of
 from mlip_sse.properties.table import IDENTITY, Column, PropertyTable
 
-__all__ = ["prediction_table"]
+__all__ = ["missing_line", "prediction_table"]
+
+_MOST_COUNTS = 5
 
 
 def prediction_table(
@@ -29,7 +31,8 @@ def prediction_table(
     InputError
         When every row is refused.
     """
-    found = trained.predict(asked, confidence)
+    features = features_of(trained.recipe, asked)[1]
+    found = trained.predict_features(features, asked, confidence)
     target = trained.recipe.target
     kept = {name: asked.columns[name] for name in IDENTITY if name in asked.columns}
     temperature = trained.recipe.temperature
@@ -56,8 +59,24 @@ def prediction_table(
     distance = Column("distance", "", description="to the nearest training material; 1 is usual among them")
     table = table.with_column(distance, found.distance)
     table = table.with_column(Column("is_outside", description="1 beyond the domain"), found.outside.astype(float))
+    missing = Column("missing_features", description="features that the row lacks; a training median stands for each")
+    table = table.with_column(missing, trained.n_missing(features).astype(float))
     known = trained.known(asked).astype(float)
     return table.with_column(Column("is_in_training", description="1 where the material was trained on"), known)
+
+
+def missing_line(table: PropertyTable) -> str:
+    """Return one line on the rows that lack features, of what `prediction_table` returned; empty where none does."""
+    counts, rows = np.unique(table.numbers("missing_features").astype(int), return_counts=True)
+    lacking = [(int(count), int(n)) for count, n in zip(counts, rows, strict=True) if count]
+    if not lacking:
+        return ""
+    shown = ", ".join(f"{n} of them {count}" for count, n in lacking[:_MOST_COUNTS])
+    more = f", {sum(n for _, n in lacking[_MOST_COUNTS:])} more" if len(lacking) > _MOST_COUNTS else ""
+    return (
+        f"{sum(n for _, n in lacking)} of {table.n_rows} rows lack features: {shown}{more}; training medians stand for "
+        f"these, and the intervals are no wider for it"
+    )
 
 
 def _back(values: np.ndarray, transform: str) -> np.ndarray:

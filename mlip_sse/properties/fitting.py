@@ -55,13 +55,24 @@ class TrainedModel:
         InputError
             When a column that the recipe names is missing, or in another unit.
         """
-        _, features = features_of(self.recipe, table)
+        return self.predict_features(features_of(self.recipe, table)[1], table, confidence)
+
+    def predict_features(
+        self, features: Floats, table: PropertyTable, confidence: float | None = None
+    ) -> Prediction | Classification:
+        """Predict rows whose features, (n_rows, n_features), are known already; as `predict`."""
         kelvin = None if self.recipe.temperature is None else table.numbers(self.recipe.temperature, "K")
         if self.recipe.target.threshold is not None:
             found: Classification = self.fitted.predict(features, temperature_k=kelvin)
             return found
         wanted = confidence or self.recipe.confidence
         return self.fitted.predict(features, temperature_k=kelvin, confidence=wanted)  # type: ignore[no-any-return]
+
+    def n_missing(self, features: Floats) -> npt.NDArray[np.intp]:
+        """Return how many features each row lacks, (n_rows,), of those that the model looks at."""
+        parts = getattr(self.fitted, "parts", (self.fitted,))
+        looked_at = [part.columns[part.preparation.looked_at] for part in parts]
+        return np.count_nonzero(~np.isfinite(features[:, np.unique(np.concatenate(looked_at))]), axis=1)
 
     def known(self, table: PropertyTable) -> npt.NDArray[np.bool_]:
         """Return which rows' materials are in the training table."""

@@ -96,6 +96,11 @@ class Preparation:
             n_features=features.shape[1],
         )
 
+    @property
+    def looked_at(self) -> npt.NDArray[np.intp]:
+        """Columns whose value or gap makes a difference, sorted."""
+        return np.union1d(self.kept, self.marked)
+
     def apply(self, features: Floats) -> Floats:
         """Return (n_rows, n_kept + n_marked) standardised features; the marks last."""
         if features.shape[1] != self.n_features:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mlip_sse.cli.properties import STEPS
 from mlip_sse.properties.table_files import read_table
 from tests.report.sample_campaign import Sample, write_campaign
 
@@ -125,6 +126,26 @@ def test_formulas_alone_name_the_columns_that_are_missing(files, program):
     assert "found no such file" in asked.err
 
 
+def test_rows_that_lack_features_are_counted(files, program):
+    recipe = RECIPE.replace("[size]", "[size, age]")
+    (files / "recipe.yaml").write_text(recipe)
+    rows = (files / "table.csv").read_text().splitlines()
+    aged = [f"{row},{'age' if n == 0 else n % 5}" for n, row in enumerate(rows)]
+    (files / "table.csv").write_text("\n".join(aged) + "\n")
+    done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "model")
+    assert done.code == 0, done.err
+    (files / "new.csv").write_text("composition,size,age\nNaCl,2.0,1\nLiCl,,\nKCl,,2\nKBr,2.0,\n")
+    asked = program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv")
+    assert asked.code == 0
+    assert asked.err.startswith("3 of 4 rows lack features: 2 of them 1, 1 of them 2; training medians")
+    assert asked.err.count("\n") == 1
+    found = read_table(files / "out.csv")
+    assert found.numbers("missing_features").tolist() == [0, 2, 1, 1]
+    assert np.isfinite(found.numbers("modulus_gpa")).all()
+    (files / "new.csv").write_text("composition,size,age\nNaCl,2.0,1\n")
+    assert program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv").err == ""
+
+
 def test_a_campaign_is_collected(program, tmp_path):
     write_campaign(tmp_path / "run", Sample())
     done = program("properties", "collect", tmp_path / "run", "--out", tmp_path / "table.csv")
@@ -139,4 +160,6 @@ def test_a_campaign_is_collected(program, tmp_path):
 def test_steps_are_listed(program):
     assert "expected one of collect, fit, predict" in program("properties", "fitt").err
     assert "--table" in program("properties", "fit", "--help").out
+    shown = program("properties", "--help").out
+    assert not [step for step in STEPS if step not in shown]
     assert program("properties", "predict", "absent", "LiCl").code == 2
