@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from mlip_sse.properties.evaluation import Evaluation
-    from mlip_sse.properties.fitting import FitReport
+    from mlip_sse.properties.fit_report import FitReport
     from mlip_sse.properties.recipes import PropertyRecipe
 
 __all__ = ["command"]
@@ -54,16 +54,18 @@ def _ask_second_table(
     from mlip_sse.dataset.whole_files import write_json_whole
     from mlip_sse.properties.fixed_split import fit_fixed_split
     from mlip_sse.properties.sources import read_for
+    from mlip_sse.report.model_page import write_model_page
 
     trained, found = fit_fixed_split(
         chosen, read_for(chosen, table), read_for(chosen, test), leaves_out_shared=leaves_out_shared
     )
     written = trained.write(out)
     write_json_whole(out / "evaluation.json", found.to_dict())
+    page = write_model_page(out, trained, found.as_fit_report(trained.about["feature_names"]))
     head = f"{found.n_train} rows to train on, {found.n_test} asked, {found.n_shared} left out as known to both"
     typer.echo(to_json(found.to_dict()) if as_json else "\n".join([head, *_metric_lines(found.evaluation)]))
     if not as_json:
-        typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json")))
+        typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
 
 def _text(report: "FitReport") -> str:

@@ -13,9 +13,10 @@ from mlip_sse.errors import FormatError, InputError
 from mlip_sse.properties.classification import PropertyClassifier, classes_of
 from mlip_sse.properties.composition import N_ELEMENTS, element_fractions
 from mlip_sse.properties.contract import CLASSIFIERS, MODELS, Classification, Prediction, entry_of
-from mlip_sse.properties.evaluation import Evaluation, LearningCurve, Sample, evaluate, learning_curve
+from mlip_sse.properties.evaluation import Sample, evaluate, learning_curve
+from mlip_sse.properties.fit_report import FitReport
 from mlip_sse.properties.matching import material_groups
-from mlip_sse.properties.noise import noise_ceiling
+from mlip_sse.properties.noise import noise_of
 from mlip_sse.properties.preparation import UselessFeatures, useless_features
 from mlip_sse.properties.recipes import ModelSettings, PropertyRecipe
 from mlip_sse.properties.regression import PropertyRegressor
@@ -72,7 +73,8 @@ class TrainedModel:
         """Return how many features each row lacks, (n_rows,), of those that the model looks at."""
         parts = getattr(self.fitted, "parts", (self.fitted,))
         looked_at = [part.columns[part.preparation.looked_at] for part in parts]
-        return np.count_nonzero(~np.isfinite(features[:, np.unique(np.concatenate(looked_at))]), axis=1)
+        found: npt.NDArray[np.intp] = (~np.isfinite(features[:, np.unique(np.concatenate(looked_at))])).sum(axis=1)
+        return found
 
     def known(self, table: PropertyTable) -> npt.NDArray[np.bool_]:
         """Return which rows' materials are in the training table."""
@@ -83,58 +85,6 @@ class TrainedModel:
         """Write the model into a folder, without a pickle."""
         about = {**self.about, "recipe": self.recipe.model_dump(mode="json")}
         return write_model(folder, self.fitted, to_plain(about))
-
-
-@dataclass(frozen=True, eq=False)
-class FitReport:
-    """What a fit found out.
-
-    Parameters
-    ----------
-    evaluation
-        Of the recipe's split.
-    useless
-        Features that say nothing over the table; no model sees them.
-    noise
-        Ceiling by repeated measurements; empty where no material was measured twice, or for classes.
-    curve
-        Learning curve, where the recipe asks for one.
-    n_rows, n_limits, n_materials
-        What was learnt from.
-    left_out
-        Rows without a target, or whose limit does not tell the class.
-    sample
-        The rows themselves, for pictures.
-    """
-
-    evaluation: Evaluation
-    useless: UselessFeatures
-    noise: Mapping[str, float]
-    curve: LearningCurve | None
-    n_rows: int
-    n_limits: int
-    n_materials: int
-    left_out: int
-    sample: Sample
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data, without the predictions."""
-        plain: dict[str, Any] = to_plain(
-            {
-                "n_rows": self.n_rows,
-                "n_limits": self.n_limits,
-                "n_materials": self.n_materials,
-                "left_out": self.left_out,
-                "metrics": self.evaluation.metrics,
-                "baseline": self.evaluation.baseline,
-                "confusion": self.evaluation.confusion,
-                "chosen": self.evaluation.chosen,
-                "noise": self.noise,
-                "useless_features": self.useless,
-                "learning_curve": self.curve,
-            }
-        )
-        return plain
 
 
 def fit_property(
@@ -177,7 +127,7 @@ def fit_property(
     report = FitReport(
         evaluation=found,
         useless=useless,
-        noise=_noise(sample),
+        noise=noise_of(sample),
         curve=curve,
         n_rows=len(sample.y),
         n_limits=0 if sample.signs is None else int(np.count_nonzero(sample.signs)),
@@ -323,15 +273,6 @@ def _groups(recipe: PropertyRecipe, table: PropertyTable) -> Sequence[str]:
 
 def _materials(recipe: PropertyRecipe, table: PropertyTable) -> Sequence[str]:
     return table.materials() if recipe.material == COMPOSITION else table.texts(recipe.material)
-
-
-def _noise(sample: Sample) -> Mapping[str, float]:
-    if sample.classifies or sample.temperature_k is not None:
-        return {}
-    try:
-        return noise_ceiling(sample.y, sample.groups, sample.signs)
-    except InputError:
-        return {}
 
 
 def _refuse_useless(recipe: PropertyRecipe, useless: UselessFeatures) -> None:

@@ -5,17 +5,21 @@ Materials of the second table that the first holds are refused, or left out wher
 interval, a bootstrap over the materials that are asked, and a permutation null.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mlip_sse.analysis.results import to_plain
 from mlip_sse.errors import InputError
 from mlip_sse.properties.evaluation import Evaluation, Sample, evaluate
+from mlip_sse.properties.fit_report import FitReport, GivenTable
 from mlip_sse.properties.fitting import TrainedModel, model_of, sample_of
 from mlip_sse.properties.matching import find_duplicates, refuse_duplicates
+from mlip_sse.properties.noise import noise_of
+from mlip_sse.properties.preparation import useless_features
 from mlip_sse.properties.recipes import PropertyRecipe
 from mlip_sse.properties.splits import Split, SplitPlan
 from mlip_sse.properties.table import COMPOSITION, PropertyTable
@@ -55,6 +59,10 @@ class FixedSplitReport:
         Rows with a target in either table.
     n_shared
         Rows of the second table whose material the first holds; they are asked of nobody.
+    left_out
+        Rows of both tables without a target, or whose limit does not tell the class.
+    provenance
+        Of the second table.
     """
 
     evaluation: Evaluation
@@ -62,6 +70,8 @@ class FixedSplitReport:
     n_train: int
     n_test: int
     n_shared: int
+    left_out: int
+    provenance: Any
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, without the predictions."""
@@ -76,6 +86,42 @@ class FixedSplitReport:
             }
         )
         return plain
+
+    def as_fit_report(self, names: Sequence[str]) -> FitReport:
+        """Return the same for a page; `names` are those of the features."""
+        rows = np.arange(len(self.sample.y))
+        learnt, asked = _part(self.sample, rows[: self.n_train]), _part(self.sample, rows[self.n_train :])
+        found = self.evaluation
+        return FitReport(
+            evaluation=replace(
+                found,
+                value=found.value[:, self.n_train :],
+                low=None if found.low is None else found.low[:, self.n_train :],
+                high=None if found.high is None else found.high[:, self.n_train :],
+                distance=found.distance[:, self.n_train :],
+            ),
+            useless=useless_features(names, learnt.features),
+            noise=noise_of(learnt),
+            curve=None,
+            n_rows=self.n_train,
+            n_limits=0 if learnt.signs is None else int(np.count_nonzero(learnt.signs)),
+            n_materials=len(set(learnt.groups)),
+            left_out=self.left_out,
+            sample=asked,
+            given=GivenTable(learnt, self.n_shared, self.provenance),
+        )
+
+
+def _part(sample: Sample, rows: npt.NDArray[np.intp]) -> Sample:
+    return replace(
+        sample,
+        features=sample.features[rows],
+        y=sample.y[rows],
+        groups=[sample.groups[at] for at in rows],
+        signs=None if sample.signs is None else sample.signs[rows],
+        families=None if sample.families is None else [sample.families[at] for at in rows],
+        temperature_k=None if sample.temperature_k is None else sample.temperature_k[rows],
+    )
 
 
 def evaluate_fixed_split(
@@ -119,7 +165,10 @@ def evaluate_fixed_split(
         n_nulls=recipe.n_nulls,
         null_model=lambda repeat: model_of(recipe, len(names), repeat, is_null=True),
     )
-    return FixedSplitReport(found, sample, n_train, len(sample.y) - n_train, len(shared))
+    left_out = train.n_rows + kept.n_rows - len(sample.y)
+    return FixedSplitReport(
+        found, sample, n_train, len(sample.y) - n_train, len(shared), left_out, to_plain(test.provenance)
+    )
 
 
 def fit_fixed_split(

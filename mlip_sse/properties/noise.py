@@ -1,6 +1,7 @@
 """The noise ceiling: how far apart measurements of one material are, and what that leaves for a model to explain."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,10 @@ from mlip_sse.errors import InputError
 from mlip_sse.properties.censoring import Signs, require_signs
 from mlip_sse.properties.splits import group_numbers
 
-__all__ = ["noise_ceiling"]
+if TYPE_CHECKING:
+    from mlip_sse.properties.evaluation import Sample
+
+__all__ = ["noise_ceiling", "noise_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,3 +45,13 @@ def noise_ceiling(y: Floats, groups: Sequence[str], signs: Signs | None = None) 
         "n_materials": float(repeated.sum()),
         "n_measurements": float(counts[repeated].sum()),
     }
+
+
+def noise_of(sample: "Sample") -> Mapping[str, float]:
+    """Return the ceiling by repeated measurements; empty where there are none, for classes, or over temperatures."""
+    if sample.classifies or sample.temperature_k is not None:
+        return {}
+    try:
+        return noise_ceiling(sample.y, sample.groups, sample.signs)
+    except InputError:
+        return {}

@@ -21,7 +21,8 @@ from mlip_sse.report.untrusted import items, mapping, number, text
 
 if TYPE_CHECKING:
     from mlip_sse.properties.evaluation import Sample
-    from mlip_sse.properties.fitting import FitReport, TrainedModel
+    from mlip_sse.properties.fit_report import FitReport
+    from mlip_sse.properties.fitting import TrainedModel
 
 __all__ = ["model_page_html", "write_model_page"]
 
@@ -49,12 +50,13 @@ def write_model_page(folder: str | Path, trained: "TrainedModel", report: "FitRe
 def model_page_html(trained: "TrainedModel", report: "FitReport", explanation: Mapping[str, Any] | None = None) -> str:
     """Return the page; `explanation` is what ``properties explain`` wrote."""
     recipe, sample = trained.recipe, report.sample
+    learnt = sample if report.given is None else report.given.learnt
     title = f"{recipe.target.column}: property model"
     sections = [
-        _data(trained, report),
+        _data(trained, report, learnt),
         _quality(trained, report),
         _pictures(trained, report, sample),
-        _drives(trained, sample, explanation or {}),
+        _drives(trained, learnt, explanation or {}),
         _trust(report, sample),
         tag(
             "section",
@@ -79,20 +81,20 @@ def model_page_html(trained: "TrainedModel", report: "FitReport", explanation: M
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _data(trained: "TrainedModel", report: "FitReport") -> Markup:
-    target, sample = trained.recipe.target, report.sample
+def _data(trained: "TrainedModel", report: "FitReport", sample: "Sample") -> Markup:
+    target = trained.recipe.target
+    of_both = "" if report.given is None else " of both tables"
     learnt = f"log₁₀ of {target.column}" if target.transform == "log10" else target.column
     if target.threshold is not None:
         learnt = f"whether {target.column} ≥ {target.threshold:g} {target.unit}"
     lines = [
         f"{learnt}, in {target.unit or 'no unit'}",
         f"{report.n_rows} rows of {report.n_materials} materials, {report.n_limits} of them limits; "
-        f"{report.left_out} rows left out: without a target, or with a limit that does not tell the class",
+        f"{report.left_out} rows{of_both} left out: without a target, or with a limit that does not tell the class",
         f"{sample.features.shape[1]} features" + (f"; of no use here: {report.useless}" if report.useless else ""),
     ]
     provenance = mapping(trained.about.get("provenance"))
-    inputs = [mapping(each) for each in items(provenance.get("inputs"))]
-    lines += [f"from {text(each.get('path'))}, sha256 {text(each.get('sha256'), 16)}" for each in inputs]
+    lines += [f"from {each}" for each in _inputs(provenance)]
     families = None
     if sample.families is not None:
         names, counts = np.unique([name or "(none)" for name in sample.families], return_counts=True)
@@ -102,12 +104,33 @@ def _data(trained: "TrainedModel", report: "FitReport") -> Markup:
     return tag("section", tag("h2", "Data"), bullets(lines), families)
 
 
+def _inputs(provenance: Any) -> list[str]:
+    inputs = [mapping(each) for each in items(mapping(provenance).get("inputs"))]
+    return [f"{text(each.get('path'))}, sha256 {text(each.get('sha256'), 16)}" for each in inputs]
+
+
+def _asked_of(trained: "TrainedModel", report: "FitReport") -> list[str]:
+    """Return on what the numbers were found, in words."""
+    recipe, given, split = trained.recipe, report.given, trained.recipe.split
+    if given is None:
+        return [
+            f"split by {split.by}: {split.n_folds} folds (below 60 rows each material alone), {split.n_repeats} "
+            f"repeats, seed {split.seed}; choice, limits and calibration inside each fold, on {recipe.inner_folds} "
+            f"inner folds"
+        ]
+    return [
+        f"evaluated on a given table, not on the recipe's split: {len(report.sample.y)} rows of "
+        f"{len(set(report.sample.groups))} materials, {given.n_shared} more left out as the training table holds "
+        f"their material",
+        f"fitted to the training table alone, choice, limits and calibration on {recipe.inner_folds} inner folds of it",
+        *(f"asked: {each}" for each in _inputs(given.provenance)),
+    ]
+
+
 def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
     recipe, found = trained.recipe, report.evaluation
-    split = recipe.split
     lines = [
-        f"split by {split.by}: {split.n_folds} folds (below 60 rows each material alone), {split.n_repeats} repeats, "
-        f"seed {split.seed}; choice, limits and calibration inside each fold, on {recipe.inner_folds} inner folds",
+        *_asked_of(trained, report),
         "models: " + ", ".join(each.name for each in recipe.models) + (f" ({recipe.combine})" if found.chosen else ""),
     ]
     if found.chosen:

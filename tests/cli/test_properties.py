@@ -146,6 +146,26 @@ def test_rows_that_lack_features_are_counted(files, program):
     assert program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv").err == ""
 
 
+def test_a_given_table_has_a_page_that_says_so(files, program):
+    rows = (files / "table.csv").read_text().splitlines()
+    (files / "train.csv").write_text("\n".join(rows[:46]) + "\n")
+    (files / "val.csv").write_text("\n".join([rows[0], *rows[44:], "NaCl,,1.0"]) + "\n")
+    fit = ("properties", "fit", files / "recipe.yaml", "--table", files / "train.csv", "--test", files / "val.csv")
+    assert "2 test rows whose material is in the training table" in program(*fit, "--out", files / "model").err
+    done = program(*fit, "--leave-out-shared", "--out", files / "model")
+    assert done.code == 0, done.err
+    assert "report.html" in done.out
+    page = (files / "model" / "report.html").read_text()
+    assert "evaluated on a given table, not on the recipe&#x27;s split: 25 rows of 25 materials, 2 more" in page
+    assert "45 rows of 45 materials, 5 of them limits; 1 rows of both tables left out" in page
+    assert "val.csv" in page
+    assert "folds (below 60 rows" not in page
+    mae = json.loads((files / "model" / "evaluation.json").read_text())["metrics"]["mae"]
+    assert f"<td>{mae['value']:.3g}</td><td>{mae['low']:.3g} to {mae['high']:.3g}</td>" in page
+    assert page.count("<img") == 2
+    assert page.count("<td>nan") == 0
+
+
 def test_a_campaign_is_collected(program, tmp_path):
     write_campaign(tmp_path / "run", Sample())
     done = program("properties", "collect", tmp_path / "run", "--out", tmp_path / "table.csv")
