@@ -41,7 +41,7 @@ def command(
     written = trained.write(out)
     write_json_whole(out / "evaluation.json", report.to_dict())
     page = write_model_page(out, trained, report)
-    typer.echo(to_json(report.to_dict()) if as_json else _text(report))
+    typer.echo(to_json(report.to_dict()) if as_json else _text(report, chosen.n_nulls))
     if not as_json:
         typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
@@ -63,15 +63,17 @@ def _ask_second_table(
     write_json_whole(out / "evaluation.json", found.to_dict())
     page = write_model_page(out, trained, found.as_fit_report(trained.about["feature_names"]))
     head = f"{found.n_train} rows to train on, {found.n_test} asked, {found.n_shared} left out as known to both"
-    typer.echo(to_json(found.to_dict()) if as_json else "\n".join([head, *_metric_lines(found.evaluation)]))
+    typer.echo(
+        to_json(found.to_dict()) if as_json else "\n".join([head, *_metric_lines(found.evaluation, chosen.n_nulls)])
+    )
     if not as_json:
         typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
 
-def _text(report: "FitReport") -> str:
+def _text(report: "FitReport", n_nulls: int) -> str:
     lines = [
         f"{report.n_rows} rows ({report.n_limits} limits) of {report.n_materials} materials, {report.left_out} without",
-        *_metric_lines(report.evaluation),
+        *_metric_lines(report.evaluation, n_nulls),
     ]
     if report.noise:
         lines.append(
@@ -83,7 +85,7 @@ def _text(report: "FitReport") -> str:
     return "\n".join(lines)
 
 
-def _metric_lines(evaluation: "Evaluation") -> list[str]:
+def _metric_lines(evaluation: "Evaluation", n_nulls: int) -> list[str]:
     lines = [f"{'metric':16} {'value':>8}  {'95 % interval':>17}  {'null':>8}  {'p':>6}  {'baseline':>8}"]
     for name, metric in evaluation.metrics.items():
         null = "" if metric.null is None else f"{metric.null:8.3g}"
@@ -92,6 +94,8 @@ def _metric_lines(evaluation: "Evaluation") -> list[str]:
         shown = "" if base is None or base != base else f"{base:8.3g}"
         interval = f"{metric.low:.3g} … {metric.high:.3g}"
         lines.append(f"{name:16} {metric.value:8.3g}  {interval:>17}  {null:>8}  {p_value:>6}  {shown:>8}")
+    if n_nulls:
+        lines.append(f"with {n_nulls} null{'s' if n_nulls > 1 else ''} p is at least {1 / (1 + n_nulls):.2g}")
     if evaluation.chosen:
         lines.append("chosen: " + ", ".join(f"{name} {count}" for name, count in evaluation.chosen.items()))
     return lines

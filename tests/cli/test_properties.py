@@ -116,6 +116,7 @@ def test_formulas_alone_name_the_columns_that_are_missing(files, program):
     done = program("properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "model")
     assert done.code == 0, done.err
     assert (files / "model" / "report.html").is_file()
+    assert done.out.count("with 2 nulls p is at least 0.33\n") == 1
     asked = program("properties", "predict", files / "model", "NaCl", "--out", files / "out.csv")
     assert asked.code == 2
     assert "found formulas alone, expected also size: give a table" in asked.err
@@ -155,6 +156,7 @@ def test_a_given_table_has_a_page_that_says_so(files, program):
     done = program(*fit, "--leave-out-shared", "--out", files / "model")
     assert done.code == 0, done.err
     assert "report.html" in done.out
+    assert done.out.count("with 2 nulls p is at least 0.33\n") == 1
     page = (files / "model" / "report.html").read_text()
     assert "evaluated on a given table, not on the recipe&#x27;s split: 25 rows of 25 materials, 2 more" in page
     assert "45 rows of 45 materials, 5 of them limits; 1 rows of both tables left out" in page
