@@ -52,7 +52,7 @@ TWENTY = (*TABLE, *IONS)
 _PENALTIES = (1.0, 3.0, 10.0, 30.0)
 
 
-def ions_of(structure: str) -> dict[str, float]:
+def ions_of(structure: str) -> dict[str, Any]:
     """Return the features of the ions of ``antiperovskite:X3AB``: A in the octahedron of X, B in the cage."""
     from ase.data import atomic_masses, atomic_numbers
     from pymatgen.core import Element
@@ -61,7 +61,7 @@ def ions_of(structure: str) -> dict[str, float]:
     formula = structure.partition(":")[2]
     x, a, b = (each.symbol for each in Composition(formula))
     charges = oxidation_states(formula)
-    radius = {each: shannon_radius(each, charges[each]) for each in (x, a, b)}
+    radius: dict[str, Any] = {each: shannon_radius(each, charges[each]) for each in (x, a, b)}
     mass = {each: float(atomic_masses[atomic_numbers[each]]) for each in (x, a, b)}
     return {
         "radius_a": radius[a],
@@ -77,7 +77,7 @@ def ions_of(structure: str) -> dict[str, float]:
     }
 
 
-def read(path: Path, qualities: Sequence[str]) -> tuple[list[dict[str, float]], Floats, list[str], list[str]]:
+def read(path: Path, qualities: Sequence[str]) -> tuple[list[dict[str, Any]], Floats, list[str], list[str]]:
     """Return features by name, barriers in eV, compounds and cations of the rows of some quality."""
     with open(path, newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["quality"] in qualities and row["barrier_forward_ev"]]
