@@ -72,7 +72,8 @@ def _ask_second_table(
 
 def _text(report: "FitReport", n_nulls: int) -> str:
     lines = [
-        f"{report.n_rows} rows ({report.n_limits} limits) of {report.n_materials} materials, {report.left_out} without",
+        f"{report.n_rows} rows ({report.n_limits} limits) of {report.n_materials} materials; "
+        f"rows without a target: {report.left_out}",
         *_metric_lines(report.evaluation, n_nulls),
     ]
     if report.noise:

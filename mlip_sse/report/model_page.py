@@ -114,8 +114,8 @@ def _asked_of(trained: "TrainedModel", report: "FitReport") -> list[str]:
     recipe, given, split = trained.recipe, report.given, trained.recipe.split
     if given is None:
         return [
-            f"split by {split.by}: {split.n_folds} folds (below 60 rows each material alone), {split.n_repeats} "
-            f"repeats, seed {split.seed}; choice, limits and calibration inside each fold, on {recipe.inner_folds} "
+            f"split by {split.by}: {split.n_folds} folds (below 60 rows each material alone), "
+            f"repeats: {split.n_repeats}, seed {split.seed}; choice, limits and calibration inside each fold, on {recipe.inner_folds} "
             f"inner folds"
         ]
     return [
