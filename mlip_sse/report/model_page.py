@@ -115,8 +115,8 @@ def _asked_of(trained: "TrainedModel", report: "FitReport") -> list[str]:
     if given is None:
         return [
             f"split by {split.by}: {split.n_folds} folds (below 60 rows each material alone), "
-            f"repeats: {split.n_repeats}, seed {split.seed}; choice, limits and calibration inside each fold, on {recipe.inner_folds} "
-            f"inner folds"
+            f"repeats: {split.n_repeats}, seed {split.seed}; choice, limits and calibration inside each fold, "
+            f"on {recipe.inner_folds} inner folds"
         ]
     return [
         f"evaluated on a given table, not on the recipe's split: {len(report.sample.y)} rows of "
