@@ -251,9 +251,13 @@ def _double() -> Iterator[None]:
 
 
 def _torch() -> Any:
+    import warnings
+
     try:
-        import botorch  # noqa: F401
-        import torch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of torch about what BoTorch's own packages use
+            import botorch  # noqa: F401
+            import torch
     except ImportError as error:
         raise MissingExtraError("Bayesian optimisation", "properties") from error
     return torch
