@@ -10,6 +10,7 @@ Zitzler and Thiele, IEEE Trans. Evol. Comput. 3, 257 (1999), 10.1109/4235.797969
 Glob. Optim. 75, 3 (2019), 10.1007/s10898-019-00798-7 (expected improvement).
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -128,8 +129,10 @@ def hypervolume(better: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     if above.shape[1] == 1:
         return float(above.max() - floor[0])
     try:
-        import torch
-        from botorch.utils.multi_objective.hypervolume import Hypervolume
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of torch about what BoTorch's own packages use
+            import torch
+            from botorch.utils.multi_objective.hypervolume import Hypervolume
     except ImportError as error:
         raise MissingExtraError("a hypervolume", "properties") from error
     return float(Hypervolume(torch.from_numpy(floor)).compute(torch.from_numpy(above)))
