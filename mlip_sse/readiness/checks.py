@@ -5,10 +5,16 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["Check", "extra_check", "installed_versions", "output_of", "own_requirements", "python_says"]
 
 TIMEOUT_S = 60.0
+_ONE_PARSER = Lock()
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,9 @@ def own_requirements(extra: str = "") -> list[str]:
     importlib.metadata.PackageNotFoundError
         When mlip-sse itself is not installed.
     """
-    from packaging.requirements import Requirement
-
     found = []
     for text in metadata.requires("mlip-sse") or []:
-        marker = Requirement(text).marker
+        marker = _parsed(text).marker
         always = marker is None or marker.evaluate({"extra": ""})
         if always if not extra else (marker is not None and not always and marker.evaluate({"extra": extra})):
             found.append(text)
@@ -62,10 +66,8 @@ def own_requirements(extra: str = "") -> list[str]:
 
 def installed_versions(requirements: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return what is installed of the requirements, as ``name version``, and in words what is wrong with the rest."""
-    from packaging.requirements import Requirement
-
     present, wrong = [], []
-    for requirement in map(Requirement, requirements):
+    for requirement in map(_parsed, requirements):
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
@@ -88,3 +90,15 @@ def extra_check(name: str, extra: str) -> Check:
     if not requirements:
         wrong = [f"the mlip-sse that is installed has no extra {extra!r}"]
     return Check(name, not wrong, False, ", ".join(wrong or present), advice)
+
+
+def _parsed(requirement: str) -> "Requirement":
+    """Parse one requirement, one thread at a time.
+
+    The parser asks `ast`, whose depth count Python 3.11 and 3.12 share between threads: a collection of garbage in the
+    midst of one thread's parse lets another in, and the first ends with a SystemError (python/cpython#106905).
+    """
+    from packaging.requirements import Requirement
+
+    with _ONE_PARSER:
+        return Requirement(requirement)

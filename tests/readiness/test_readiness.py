@@ -2,7 +2,10 @@
 
 import shutil
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import packaging.requirements
 import pytest
 
 from mlip_sse.readiness import check_machine, checks, lammps, machine, models, references
@@ -164,6 +167,26 @@ def test_no_optional_package_at_all(no_packages):
 
 
 WANTED = ["numpy>=999", "not-a-package-at-all>=1", "rich", "torch==1 ; extra == 'x'", "scipy ; python_version < '3'"]
+
+
+def test_requirements_are_parsed_one_thread_at_a_time(monkeypatch):
+    inside, most = [], []
+
+    class Slow(packaging.requirements.Requirement):
+        def __init__(self, text):
+            inside.append(text)
+            most.append(len(inside))
+            time.sleep(0.002)
+            super().__init__(text)
+            inside.pop()
+
+    monkeypatch.setattr(checks.metadata, "requires", lambda name: WANTED)
+    monkeypatch.setattr(packaging.requirements, "Requirement", Slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(own_requirements, ["", "x"] * 4))
+        list(pool.map(installed_versions, [WANTED] * 4))
+    assert len(most) == len(WANTED) * 12
+    assert max(most) == 1
 
 
 def test_packages_that_are_absent_or_too_old(monkeypatch):
