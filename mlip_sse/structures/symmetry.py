@@ -1,43 +1,13 @@
-"""Which sites of a cell are equivalent: a thin door to spglib."""
+"""Which sites of a cell are equivalent."""
 
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-__all__ = ["site_orbits", "site_permutations", "symmetry_dataset", "symmetry_operations"]
+from mlip_sse.space_groups import symmetry_dataset
 
-
-def symmetry_dataset(
-    cell: ArrayLike, scaled_positions: ArrayLike, numbers: Sequence[int], tolerance: float = 1e-3
-) -> Any | None:
-    """Return what spglib knows of a crystal (its ``SpglibDataset``), or None where it finds no symmetry.
-
-    spglib returns None or raises, by a switch that belongs to the whole process and that others turn: importing
-    phonopy does. Both mean the same here.
-
-    Parameters
-    ----------
-    cell : (3, 3) Å
-        Lattice vectors as rows.
-    scaled_positions : (n_sites, 3)
-        Fractional positions.
-    numbers
-        What stands on each site, from 1.
-    tolerance
-        Distance in Å within which positions count as equal.
-    """
-    import spglib
-
-    crystal = (np.asarray(cell).tolist(), np.asarray(scaled_positions).tolist(), [int(each) for each in numbers])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces the turn of the switch
-        try:
-            return spglib.get_symmetry_dataset(crystal, symprec=tolerance)
-        except spglib.SpglibError:
-            return None
+__all__ = ["site_orbits", "site_permutations", "symmetry_operations"]
 
 
 def symmetry_operations(

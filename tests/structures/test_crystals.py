@@ -7,17 +7,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import spglib
 from ase import Atoms
 from ase.formula import Formula
 from ase.io import read, write
 
 from mlip_sse.errors import CatalogueError, InputError, SpecError
+from mlip_sse.space_groups import symmetry_dataset
 from mlip_sse.structures import crystal, crystal_entry, crystal_names, disordered_crystal, lineage, read_disordered
 from mlip_sse.structures.crystals import CrystalEntry
 from mlip_sse.structures.separation import close_pairs, shortest_distances
-
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # of spglib
 
 NAMES = crystal_names()
 ORDERED = [name for name in NAMES if crystal_entry(name).is_ordered]
@@ -56,16 +54,14 @@ def test_composition_charge_and_density_are_the_stated_ones(name):
 @pytest.mark.parametrize("name", ORDERED)
 def test_spglib_finds_the_stated_space_group(name):
     atoms, entry = crystal(name), crystal_entry(name)
-    found = spglib.get_symmetry_dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), symprec=1e-3)
+    found = symmetry_dataset(atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
     assert (found.number, found.international) == (entry.space_group, entry.symbol)
 
 
 @pytest.mark.parametrize("name", PARTIAL)
 def test_the_occupied_sites_have_the_stated_space_group(name):
     structure, entry = disordered_crystal(name), crystal_entry(name)
-    found = spglib.get_symmetry_dataset(
-        (structure.cell, structure.scaled_positions, structure.groups + 1), symprec=1e-3
-    )
+    found = symmetry_dataset(structure.cell, structure.scaled_positions, structure.groups + 1)
     assert (found.number, found.international) == (entry.space_group, entry.symbol)
 
 

@@ -1,14 +1,13 @@
 """Ordering: all arrangements by brute force, annealing against enumeration, seeds, symmetry, provenance."""
 
-import warnings
 from itertools import combinations
 
 import numpy as np
 import pytest
-import spglib
 from ase import Atoms
 
 from mlip_sse.errors import InputError
+from mlip_sse.space_groups import symmetry_dataset
 from mlip_sse.structures import OrderingSettings, disordered_crystal, lineage, resolve_disorder
 from mlip_sse.structures.annealing import exchange_energies
 from mlip_sse.structures.ewald import ewald_matrix
@@ -41,10 +40,8 @@ def test_enumeration_finds_every_arrangement_once(half_empty_fluorite):
 
 def test_the_lowest_is_zinc_blende(half_empty_fluorite):
     lowest = resolve_disorder(half_empty_fluorite)[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        atoms = lowest.atoms
-        found = spglib.get_symmetry_dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers))
+    atoms = lowest.atoms
+    found = symmetry_dataset(atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
     assert found.international == "F-43m"
     assert lowest.degeneracy == 2
 

@@ -1,23 +1,9 @@
 """Equivalent sites: the orbits of known crystals, and what a lower symmetry does to them."""
 
 import numpy as np
-import pytest
-import spglib
 
 from mlip_sse.structures import crystal, disordered_crystal
-from mlip_sse.structures.symmetry import site_orbits, site_permutations, symmetry_dataset, symmetry_operations
-
-
-@pytest.mark.parametrize("returns_none", [True, False])
-def test_two_atoms_at_one_place_have_no_symmetry_however_spglib_says_so(returns_none, monkeypatch):
-    """The switch belongs to the process, and importing phonopy turns it."""
-    monkeypatch.setattr(spglib.error, "OLD_ERROR_HANDLING", returns_none)
-    cell, positions, numbers = 4.0 * np.eye(3), np.zeros((2, 3)), [3, 3]
-    assert symmetry_dataset(cell, positions, numbers) is None
-    rotations, translations = symmetry_operations(cell, positions, numbers)
-    assert np.array_equal(rotations, np.eye(3)[None])
-    assert not translations.any()
-    assert symmetry_dataset(cell, positions[:1], numbers[:1]).number == 221
+from mlip_sse.structures.symmetry import site_orbits, site_permutations
 
 
 def test_orbits_are_the_wyckoff_positions():

@@ -1,6 +1,5 @@
 """What the symmetry of a crystal leaves of a tensor: its axes, its point group, its independent constants."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlip_sse.analysis.mechanics.strains import mandel_rotation
 from mlip_sse.errors import InputError
+from mlip_sse.space_groups import symmetry_dataset
 
 __all__ = ["CrystalSymmetry", "crystal_symmetry", "invariant_stiffnesses", "symmetrised_tensor"]
 
@@ -53,16 +53,8 @@ def crystal_symmetry(
     InputError
         When spglib finds no symmetry at all, as where two atoms overlap.
     """
-    import spglib
-
     lattice = np.asarray(cell, dtype=np.float64)
-    crystal = (lattice.tolist(), np.asarray(scaled_positions).tolist(), list(numbers))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces another way to report errors
-        try:
-            found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
-        except spglib.SpglibError:  # instead of None, once something in this process (phonopy) asked for it
-            found = None
+    found = symmetry_dataset(lattice, scaled_positions, numbers, tolerance)
     if found is None:
         raise InputError(f"found no symmetry within {tolerance:g} Å, expected at least P1: do atoms overlap?")
     operations = np.unique(np.asarray(found.rotations), axis=0)

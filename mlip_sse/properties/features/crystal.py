@@ -17,7 +17,7 @@ from mlip_sse.properties.features.percolation import percolation_thresholds
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
 from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
 from mlip_sse.properties.features.voids import ion_radii
-from mlip_sse.structures.symmetry import symmetry_dataset
+from mlip_sse.space_groups import symmetry_dataset
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
