@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mlip_sse.errors import InputError, did_you_mean
-from mlip_sse.properties.censoring import Signs
+from mlip_sse.errors import FormatError, InputError, did_you_mean
+from mlip_sse.properties.censoring import Signs, parse_number
 from mlip_sse.properties.composition import reduced_composition
 from mlip_sse.provenance import Provenance
 
@@ -106,8 +106,17 @@ class PropertyTable:
             raise InputError(f"no column {name!r} in the table, found {known}{did_you_mean(name, self.columns)}")
         column = self.columns[name]
         if kind is not None and column.kind != kind:
-            raise InputError(f"column {name!r} holds {column.kind}s, expected {kind}s")
+            raise InputError(f"column {name!r} holds {column.kind}s, expected {kind}s{self._first_text(name)}")
         return column
+
+    def _first_text(self, name: str) -> str:
+        """Return in words the first cell of a column that keeps it from being one of numbers."""
+        for row, cell in enumerate(self.values[name]):
+            try:
+                parse_number(cell)
+            except FormatError:
+                return f"; the first that is none is {str(cell)[:30]!r} in row {row} (counted from 0)"
+        return ""
 
     def numbers(self, name: str, unit: str | None = None) -> Floats:
         """Return a column of numbers, (n_rows,), nan where missing.

@@ -142,7 +142,7 @@ def _write_csv(table: PropertyTable, path: Path) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "" if np.isnan(value) else repr(float(value))
+    return "" if np.isnan(value) else repr(float(value)).removesuffix(".0")
 
 
 def _read_csv(path: Path) -> dict[str, list[str]]:

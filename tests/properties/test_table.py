@@ -31,7 +31,7 @@ def test_units_are_asked_for(table):
         table.numbers("conductivity_s_cm", "mS/cm")
     with pytest.raises(InputError, match=r"no column 'conductivity' in .*did you mean 'conductivity_s_cm'"):
         table.numbers("conductivity")
-    with pytest.raises(InputError, match="holds texts, expected numbers"):
+    with pytest.raises(InputError, match=r"expected numbers; the first that is none is 'argyrodite' in row 0"):
         table.numbers("family")
 
 
