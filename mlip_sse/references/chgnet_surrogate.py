@@ -1,7 +1,8 @@
 """CHGNet as the embedded reference: a surrogate, one torch thread, its model's name in every label."""
 
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +58,26 @@ def calculator(spec: ChgnetSpec) -> Any:
             wanted = set(properties or ("stress",))
             task = "efsm" if "magmoms" in wanted else "efs" if self._asked_for_stress or "stress" in wanted else "ef"
             self._asked_for_stress = "stress" in wanted
-            super().calculate(atoms, properties, system_changes, task=task)
+            with _single_precision():
+                super().calculate(atoms, properties, system_changes, task=task)
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), _single_precision():
         model = CHGNet.load(model_name=spec.model, use_device=device, verbose=False)
         return OnDemand(model=model, use_device=device, on_isolated_atoms="error")
+
+
+@contextmanager
+def _single_precision() -> Iterator[None]:
+    """Compute as CHGNet was trained: its own tensors take torch's default, which NequIP sets to double for good."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def start(spec: ChgnetSpec) -> Labeller:

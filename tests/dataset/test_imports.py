@@ -234,12 +234,9 @@ def test_the_lithium_set(lithium):
 def test_chgnet_finds_the_same_order_sign_and_unit(lithium):
     """Another witness for the shears, which the tiny strains leave in the noise: frames of MD, each component."""
     pytest.importorskip("chgnet", reason="chgnet is not installed")
-    import torch
+    from mlip_sse.references import load_reference
 
-    torch.set_num_threads(1)
-    from chgnet.model.dynamics import CHGNetCalculator
-
-    calculator = CHGNetCalculator(use_device="cpu")
+    calculator = load_reference("chgnet").calculator()
     theirs, ours = [], []
     for frame in [frame for frame in lithium if frame.group.startswith("AIMD")][:20]:
         atoms = frame.to_atoms()

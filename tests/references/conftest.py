@@ -84,7 +84,7 @@ def codes(tmp_path_factory):
 def espresso_settings(codes):
     return {
         "kind": "espresso",
-        "time_limit_s": 30,
+        "time_limit_s": 300,
         "pseudo_dir": str(codes / "pseudos"),
         "pseudopotentials": {"Cu": "Cu.upf"},
     }
