@@ -1,6 +1,7 @@
 """Predictions as a table: value and interval back in the unit of the property, distance, and what is refused."""
 
 import numpy as np
+import numpy.typing as npt
 
 from mlip_sse.errors import InputError
 from mlip_sse.properties.contract import Classification
@@ -60,14 +61,18 @@ def prediction_table(
     table = table.with_column(distance, found.distance)
     table = table.with_column(Column("is_outside", description="1 beyond the domain"), found.outside.astype(float))
     missing = Column("missing_features", description="features that the row lacks; a training median stands for each")
-    table = table.with_column(missing, trained.n_missing(features).astype(float))
+    table = table.with_column(missing, trained.lacking(features).sum(axis=1).astype(float))
+    if not isinstance(found, Classification):
+        grown = Column("gap_widening", description="by how much the interval is wider for missing features")
+        table = table.with_column(grown, trained.widening(features))
     known = trained.known(asked).astype(float)
     return table.with_column(Column("is_in_training", description="1 where the material was trained on"), known)
 
 
 def missing_line(table: PropertyTable) -> str:
     """Return one line on the rows that lack features, of what `prediction_table` returned; empty where none does."""
-    counts, rows = np.unique(table.numbers("missing_features").astype(int), return_counts=True)
+    missing = table.numbers("missing_features").astype(int)
+    counts, rows = np.unique(missing, return_counts=True)
     lacking = [(int(count), int(n)) for count, n in zip(counts, rows, strict=True) if count]
     if not lacking:
         return ""
@@ -75,8 +80,19 @@ def missing_line(table: PropertyTable) -> str:
     more = f", {sum(n for _, n in lacking[_MOST_COUNTS:])} more" if len(lacking) > _MOST_COUNTS else ""
     return (
         f"{sum(n for _, n in lacking)} of {table.n_rows} rows lack features: {shown}{more}; training medians stand for "
-        f"these, and the intervals are no wider for it"
+        f"these, and {_said_of_width(table, missing > 0)}"
     )
+
+
+def _said_of_width(table: PropertyTable, lacking: npt.NDArray[np.bool_]) -> str:
+    if "gap_widening" not in table.columns:
+        return "the probabilities are no nearer one half for it"
+    grown = table.numbers("gap_widening")[lacking]
+    known = grown[np.isfinite(grown)]
+    if not len(known):
+        return "the intervals are no wider for it: what it costs was not measured in this fit"
+    ends = f"{known.min():.2f}" + (f" to {known.max():.2f}" if known.max() - known.min() > 0.005 else "")
+    return f"the intervals are {ends} times as wide for it, as unseen materials needed that were asked without them"
 
 
 def _back(values: np.ndarray, transform: str) -> np.ndarray:

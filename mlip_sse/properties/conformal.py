@@ -1,12 +1,16 @@
 """Conformal intervals under a grouped split: errors on folds that the model did not see set the width.
 
 Every training row gets a prediction from a model that saw no row of its group. Each of the K groups has the same
-weight 1/(K + 1), shared by its scores |y − ŷ|/s, where s is the learner's own spread; the last 1/(K + 1) lies at
-infinity: it is the new group's. The interval of a new row is ŷ ± q·s, where q is the smallest score at or below which
-there is a weight of c; with one row a group it is the ⌈(K + 1)·c⌉-th. A row of a new group that is exchangeable with
-those of the training table is then covered with probability c, nearly whatever the learner. A pool of rows would be
-ruled by a few large groups, and would take the number of rows for what is known. Outside of the domain nothing is
-exchangeable, and the interval is widened by the distance.
+weight 1/(K + 1), shared by its scores |y − ŷ|/s, where s is the learner's own spread; the last 1/(K + 1) is the new
+group's, of whose scores nothing is known. All of it at infinity would be the safe side, which promises a share of c or
+more and gives up to 1/(K + 1) too much; none of it there gives too little. Half of it is put there: the interval of a
+new row is ŷ ± q·s, where q is the smallest score at or below which there is a weight of c·(K + ½)/(K + 1). With one
+row a group it is the ⌈(K + ½)·c⌉-th, which holds the new one with a probability within 1/(K + 1) of c, on either side;
+where even the largest score would hold less than c, as K/(K + 1) < c, the interval is infinite. A row of a new group
+that is exchangeable with those of the training table is so covered with a probability near c, nearly whatever the
+learner: the mean over groups, not over rows. A pool of rows would be ruled by a few large groups, and would take the
+number of rows for what is known. Outside of the domain nothing is exchangeable, and the interval is widened by the
+distance.
 
 References
 ----------
@@ -63,7 +67,7 @@ def group_weights(groups: npt.NDArray[np.intp]) -> Floats:
 
 
 def score_quantile(scores: Floats, weights: Floats, confidence: float) -> float:
-    """Return the smallest score at or below which there is a weight of ``confidence``; infinite where there is none.
+    """Return the score that a new group's stay below with a probability near ``confidence``; infinite where none is.
 
     Parameters
     ----------
@@ -74,6 +78,10 @@ def score_quantile(scores: Floats, weights: Floats, confidence: float) -> float:
     """
     if not 0.0 < confidence < 1.0:
         raise InputError(f"confidence must lie between 0 and 1, found {confidence!r}")
+    known = float(weights.sum())
+    if known < confidence - 1e-9:
+        return math.inf
     order = np.argsort(scores, kind="stable")
-    rank = int(np.searchsorted(np.cumsum(weights[order]), confidence - 1e-9))
-    return float(scores[order][rank]) if rank < len(scores) else math.inf
+    reached = np.cumsum(weights[order])
+    rank = int(np.searchsorted(reached, confidence * 0.5 * (1.0 + known) - 1e-9))
+    return float(scores[order][min(rank, len(scores) - 1)])

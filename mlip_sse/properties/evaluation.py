@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mlip_sse.properties.censoring import Signs, require_signs
 from mlip_sse.properties.metrics import classification_metrics, confusion_matrix, regression_metrics
+from mlip_sse.properties.nulls import beside_nulls, dealt_order
 from mlip_sse.properties.splits import Split, SplitPlan, group_numbers
 
 __all__ = ["Evaluation", "LearningCurve", "Metric", "Sample", "evaluate", "learning_curve"]
@@ -24,8 +25,6 @@ __all__ = ["Evaluation", "LearningCurve", "Metric", "Sample", "evaluate", "learn
 Floats = npt.NDArray[np.float64]
 
 _N_BOOTSTRAP = 400
-_SMALLER_IS_BETTER = {"mae", "rmse", "limit_violation", "width", "brier"}
-_NO_NULL = {"coverage", "coverage_by_group", "width", "base_rate"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +122,7 @@ def evaluate(
     confidence: float = 0.9,
     n_nulls: int = 0,
     null_model: Callable[[int], Any] | None = None,
+    on_fold: Callable[[Any, Split], None] | None = None,
 ) -> Evaluation:
     """Evaluate a model on a plan of splits.
 
@@ -138,13 +138,15 @@ def evaluate(
         Permutations, each on the first repeat's folds.
     null_model
         A cheaper model for the nulls; `model` itself where left out.
+    on_fold
+        Called with what was fitted in each fold of each repeat, nulls apart, and the fold.
     """
     repeats = plan.splits(sample.groups, sample.y, sample.families)
     kept_together = plan.kept_together(sample.groups, sample.families)
     arrays: dict[str, list[Floats]] = {"value": [], "low": [], "high": [], "distance": []}
     chosen: dict[str, int] = {}
     for number, splits in enumerate(repeats):
-        found = _asked(model(number), sample, splits, confidence, chosen, kept_together)
+        found = _asked(model(number), sample, splits, confidence, chosen, kept_together, on_fold)
         for name, array in found.items():
             arrays[name].append(array)
     value, low, high, distance = (np.array(arrays[name]) for name in ("value", "low", "high", "distance"))
@@ -201,6 +203,7 @@ def _asked(
     confidence: float,
     chosen: dict[str, int],
     kept_together: Sequence[str],
+    on_fold: Callable[[Any, Split], None] | None = None,
 ) -> dict[str, Floats]:
     """Fit and ask in each split; the model's own inner folds keep together what the split keeps together."""
     names = ("value", "distance") if sample.classifies else ("value", "low", "high", "distance")
@@ -229,6 +232,8 @@ def _asked(
         if hasattr(fitted, "errors"):
             best = fitted.names[int(np.argmin(fitted.errors))]
             chosen[best] = chosen.get(best, 0) + 1
+        if on_fold is not None:
+            on_fold(fitted, split)
     return arrays
 
 
@@ -308,34 +313,13 @@ def _with_nulls(
     signs = require_signs(sample.signs, len(sample.y))
     found: dict[str, list[float]] = {}
     for number in range(n_nulls):
-        order = _dealt(group_numbers(sample.groups), np.random.default_rng([seed, 1, number]))
+        order = dealt_order(group_numbers(sample.groups), np.random.default_rng([seed, 1, number]))
         dealt = replace(sample, y=sample.y[order], signs=None if sample.signs is None else signs[order])
         asked = _asked(model(0), dealt, splits, 0.9, {}, kept_together)
         rows = np.flatnonzero(np.isfinite(asked["value"]))
         for name, value in _metrics(dealt, signs[order], rows, asked["value"], None, None).items():
             found.setdefault(name, []).append(value)
-    with_nulls = {}
-    for name, metric in metrics.items():
-        nulls = np.array(found.get(name, []))
-        if not len(nulls) or name in _NO_NULL:
-            with_nulls[name] = metric
-            continue
-        sign = -1.0 if name in _SMALLER_IS_BETTER else 1.0
-        as_good = int(np.sum(sign * nulls >= sign * metric.value))
-        best = float((sign * np.nanmax(sign * nulls)) if np.isfinite(nulls).any() else np.nan)
-        with_nulls[name] = replace(
-            metric, null=float(np.nanmean(nulls)), null_best=best, p_value=(1 + as_good) / (1 + len(nulls))
-        )
-    return with_nulls
-
-
-def _dealt(numbers: npt.NDArray[np.intp], rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Return from which row each row gets its target: groups laid out in another order, kept together."""
-    by_group = np.argsort(numbers, kind="stable")
-    shuffled = np.concatenate([np.flatnonzero(numbers == group) for group in rng.permutation(numbers.max() + 1)])
-    order = np.empty(len(numbers), dtype=np.intp)
-    order[by_group] = shuffled
-    return order
+    return beside_nulls(metrics, found)
 
 
 def _baseline(sample: Sample, signs: Signs, splits: Sequence[Split]) -> Mapping[str, float]:

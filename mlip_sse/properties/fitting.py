@@ -1,7 +1,7 @@
 """From a recipe and a table to a model that can be asked: features, folds, evaluation, the fit to all rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlip_sse.properties.composition import N_ELEMENTS, element_fractions
 from mlip_sse.properties.contract import CLASSIFIERS, MODELS, Classification, Prediction, entry_of
 from mlip_sse.properties.evaluation import Sample, evaluate, learning_curve
 from mlip_sse.properties.fit_report import FitReport
+from mlip_sse.properties.gaps import GapCosts, gap_factors, named_gaps
 from mlip_sse.properties.matching import material_groups
 from mlip_sse.properties.noise import noise_of
 from mlip_sse.properties.preparation import UselessFeatures, useless_features
@@ -25,7 +26,16 @@ from mlip_sse.properties.splits import SplitPlan
 from mlip_sse.properties.storage import read_model, write_model
 from mlip_sse.properties.table import COMPOSITION, FAMILY, PropertyTable
 
-__all__ = ["FitReport", "TrainedModel", "features_of", "fit_property", "model_of", "read_trained", "sample_of"]
+__all__ = [
+    "FitReport",
+    "TrainedModel",
+    "features_of",
+    "fit_property",
+    "gaps_of",
+    "model_of",
+    "read_trained",
+    "sample_of",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,14 +77,22 @@ class TrainedModel:
             found: Classification = self.fitted.predict(features, temperature_k=kelvin)
             return found
         wanted = confidence or self.recipe.confidence
-        return self.fitted.predict(features, temperature_k=kelvin, confidence=wanted)  # type: ignore[no-any-return]
+        said: Prediction = self.fitted.predict(features, temperature_k=kelvin, confidence=wanted)
+        grown = np.nan_to_num(self.widening(features), nan=1.0) * 0.5 * (said.high - said.low)
+        return replace(said, low=said.value - grown, high=said.value + grown)
 
-    def n_missing(self, features: Floats) -> npt.NDArray[np.intp]:
-        """Return how many features each row lacks, (n_rows,), of those that the model looks at."""
+    def lacking(self, features: Floats) -> npt.NDArray[np.bool_]:
+        """Return which features each row lacks, (n_rows, n_features), of those that the model looks at."""
+        found = ~np.isfinite(features)
         parts = getattr(self.fitted, "parts", (self.fitted,))
-        looked_at = [part.columns[part.preparation.looked_at] for part in parts]
-        found: npt.NDArray[np.intp] = (~np.isfinite(features[:, np.unique(np.concatenate(looked_at))])).sum(axis=1)
+        if all(hasattr(part, "preparation") for part in parts):
+            looked_at = [part.columns[part.preparation.looked_at] for part in parts]
+            found[:, np.setdiff1d(np.arange(features.shape[1]), np.concatenate(looked_at))] = False
         return found
+
+    def widening(self, features: Floats) -> Floats:
+        """Return by how much intervals grow for missing features, (n_rows,); nan where that was never measured."""
+        return gap_factors(self.lacking(features), self.about.get("gaps", ()))
 
     def known(self, table: PropertyTable) -> npt.NDArray[np.bool_]:
         """Return which rows' materials are in the training table."""
@@ -105,6 +123,7 @@ def fit_property(
     tell(f"{len(sample.y)} rows of {len(set(sample.groups))} materials, {len(names)} features")
     plan = SplitPlan(**recipe.split.model_dump())
     n_features = len(names)
+    gaps = GapCosts(sample, plan.kept_together(sample.groups, sample.families), gaps_of(recipe), recipe.confidence)
     found = evaluate(
         lambda repeat: model_of(recipe, n_features, repeat),
         sample,
@@ -112,6 +131,7 @@ def fit_property(
         confidence=recipe.confidence,
         n_nulls=recipe.n_nulls,
         null_model=lambda repeat: model_of(recipe, n_features, repeat, is_null=True),
+        on_fold=None if sample.classifies else gaps.collect,
     )
     tell("evaluated")
     curve = None
@@ -122,6 +142,7 @@ def fit_property(
         "feature_names": list(names),
         "materials": sorted(set(sample.groups) | set(_materials(recipe, table))),
         "metrics": found.metrics,
+        "gaps": gaps.factors(),
         "provenance": table.provenance,
     }
     report = FitReport(
@@ -255,6 +276,20 @@ def _columns_of(recipe: PropertyRecipe, model: ModelSettings, n_plain: int) -> t
         kept += range(start, stop) if block in model.features else ()
         start = stop
     return (*kept, *range(start, n_plain))
+
+
+def gaps_of(recipe: PropertyRecipe) -> dict[str, npt.NDArray[np.intp]]:
+    """Return the sets of features that rows may lack together: those of structures, and the feature columns."""
+    from mlip_sse.properties.features import featurizer
+
+    structure: list[int] = []
+    start = 0
+    for block in recipe.features:
+        made = featurizer(block)
+        if np.isnan(made.featurize(["LiCl"], [None])).all():
+            structure += range(start, start + len(made.names))
+        start += len(made.names)
+    return named_gaps(structure, range(start, start + len(recipe.feature_columns)))
 
 
 def _entry(recipe: PropertyRecipe, name: str) -> Any:

@@ -139,10 +139,16 @@ def test_rows_that_lack_features_are_counted(files, program):
     asked = program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv")
     assert asked.code == 0
     assert asked.err.startswith("3 of 4 rows lack features: 2 of them 1, 1 of them 2; training medians")
+    assert "the intervals are" in asked.err
+    assert "times as wide for it" in asked.err
     assert asked.err.count("\n") == 1
     found = read_table(files / "out.csv")
     assert found.numbers("missing_features").tolist() == [0, 2, 1, 1]
     assert np.isfinite(found.numbers("modulus_gpa")).all()
+    grown = found.numbers("gap_widening")
+    assert grown[0] == 1.0
+    assert len(set(grown[1:])) == 1
+    assert grown[1] >= 1.0
     (files / "new.csv").write_text("composition,size,age\nNaCl,2.0,1\n")
     assert program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv").err == ""
 

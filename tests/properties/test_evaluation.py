@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mlip_sse.errors import InputError
-from mlip_sse.properties.contract import classifier, regressor
-from mlip_sse.properties.evaluation import Sample, evaluate, learning_curve
+from mlip_sse.properties.contract import Classification, classifier, regressor
+from mlip_sse.properties.evaluation import Metric, Sample, evaluate, learning_curve
 from mlip_sse.properties.metrics import (
     area_under_curve,
     classification_metrics,
@@ -13,6 +13,7 @@ from mlip_sse.properties.metrics import (
     regression_metrics,
 )
 from mlip_sse.properties.noise import noise_ceiling
+from mlip_sse.properties.nulls import beside_nulls
 from mlip_sse.properties.regression import PropertyRegressor
 from mlip_sse.properties.selection import SelectedRegressor
 from mlip_sse.properties.splits import SplitPlan
@@ -80,6 +81,31 @@ def test_a_classifier_is_evaluated(sample):
     assert found.metrics["auc"].p_value == pytest.approx(0.2)
     assert found.confusion.sum() == 80
     assert found.low is None
+
+
+class Pessimist:
+    """A classifier that calls nothing positive, so that its precision has no value."""
+
+    def fit(self, features, y, *, groups, temperature_k):
+        return self
+
+    def predict(self, features, *, temperature_k):
+        nothing = np.zeros(len(features))
+        return Classification(np.full(len(features), 0.1), nothing, nothing > 0)
+
+
+def test_a_null_without_a_value_is_no_null(sample):
+    """Warnings are errors here, and the mean of no null at all would be one."""
+    classes = Sample(sample.features, (sample.y > 0).astype(float), sample.groups, classifies=True)
+    found = evaluate(lambda repeat: Pessimist(), classes, SplitPlan(n_folds=4), n_nulls=1)
+    assert np.isnan(found.metrics["precision"].value)
+    assert (found.metrics["precision"].null, found.metrics["precision"].p_value) == (None, None)
+    assert found.metrics["recall"].p_value == 1.0
+    metrics = {"precision": Metric(0.8, 0.7, 0.9, None), "mae": Metric(1.0, 0.9, 1.1, None)}
+    beside = beside_nulls(metrics, {"precision": [0.5, np.nan, 0.9], "mae": [2.0, 3.0, 4.0]})
+    assert (beside["precision"].null, beside["precision"].null_best) == pytest.approx((0.7, 0.9))
+    assert beside["precision"].p_value == pytest.approx(2 / 3)
+    assert (beside["mae"].null_best, beside["mae"].p_value) == (2.0, 0.25)
 
 
 def test_the_choice_is_made_inside_each_fold(sample):
