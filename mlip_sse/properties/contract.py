@@ -145,6 +145,8 @@ class ModelEntry:
         True where the learner has its own dependence on temperature; the others get 1000/T as a feature.
     answers
         What its value is before calibration: a number, a share between 0 and 1, or log-odds.
+    preset
+        Settings that make it this model, which nobody can change.
     """
 
     at: str
@@ -152,6 +154,7 @@ class ModelEntry:
     description: str
     temperature: bool = False
     answers: Answers = "number"
+    preset: Mapping[str, Any] = MappingProxyType({})
 
     def learner(self, **settings: Any) -> Any:
         """Return the learner with its settings.
@@ -163,13 +166,13 @@ class ModelEntry:
         """
         module, name = self.at.split(":")
         made = getattr(import_module(module), name)
-        known = list(getattr(made, "__dataclass_fields__", ()))
+        known = [field for field in getattr(made, "__dataclass_fields__", ()) if field not in self.preset]
         for key in settings:
             if key not in known:
                 raise InputError(
                     f"{name}: no setting {key!r}, expected one of {', '.join(known)}{did_you_mean(key, known)}"
                 )
-        return made(**settings)
+        return made(**self.preset, **settings)
 
 
 def _entries(*rows: tuple[str, str, Eats, str, bool, Answers]) -> Mapping[str, ModelEntry]:
@@ -178,6 +181,16 @@ def _entries(*rows: tuple[str, str, Eats, str, bool, Answers]) -> Mapping[str, M
         for name, at, eats, about, kelvin, answers in rows
     }
     return MappingProxyType(made)
+
+
+def _networks(*presets: str, **fixed: Any) -> dict[str, ModelEntry]:
+    """Return the networks that have these settings, beside ``fixed`` ones."""
+    at, answers = "mlip_sse.properties.models.network:Network", "log_odds" if fixed else "number"
+    return {
+        name: ModelEntry(at, eats, about, True, answers, MappingProxyType({**preset, **fixed}))
+        for name, (eats, about, preset) in _NETWORKS.items()
+        if not fixed or "arrhenius" not in preset
+    }
 
 
 MODELS: Mapping[str, ModelEntry] = _entries(
@@ -193,12 +206,7 @@ MODELS: Mapping[str, ModelEntry] = _entries(
     ("lightgbm", "boosting:LightGBM", "features", "boosted trees grown leaf by leaf", False, "number"),
     ("adaboost", "adaboost:AdaBoost", "features", "AdaBoost over extremely randomised trees", False, "number"),
     ("arrhenius_trees", "arrhenius_trees:ArrheniusTrees", "features", "forests of value and slope", True, "number"),
-    ("network", "network:Network", "features", "small networks", True, "number"),
-    ("arrhenius_network", "network:ArrheniusNetwork", "features", "the same with ln A and Ea", True, "number"),
-    ("composition_network", "network:CompositionNetwork", "fractions", "learnt element vectors", True, "number"),
-    ("arrhenius_composition", "network:ArrheniusComposition", "fractions", "with ln A and Ea", True, "number"),
-    ("set_network", "network:SetNetwork", "fractions", "three numbers an element, attention", True, "number"),
-    ("arrhenius_set", "network:ArrheniusSet", "fractions", "the same with ln A and Ea", True, "number"),
+    ("arrhenius_beyond", "arrhenius_beyond:ArrheniusBeyond", "features", "any, with lines beyond", True, "number"),
 )
 """Regressors by name."""
 
@@ -211,9 +219,6 @@ CLASSIFIERS: Mapping[str, ModelEntry] = _entries(
     ("xgboost", "boosting:XGBoostClassifier", "features", "boosted trees", False, "log_odds"),
     ("lightgbm", "boosting:LightGBMClassifier", "features", "boosted trees", False, "log_odds"),
     ("adaboost", "adaboost:AdaBoostClassifier", "features", "AdaBoost over random trees", False, "log_odds"),
-    ("network", "network:NetworkClassifier", "features", "small networks", True, "log_odds"),
-    ("composition_network", "network:CompositionNetworkClassifier", "fractions", "element vectors", True, "log_odds"),
-    ("set_network", "network:SetNetworkClassifier", "fractions", "three numbers an element", True, "log_odds"),
 )
 """Classifiers by name."""
 

@@ -8,6 +8,14 @@ is fitted with its slope drawn towards the pooled one, δ being what is off the
 mean of the formulation; λ is the ratio of the variance about the lines to that
 between the slopes, by moments. The forests learn a_i (weight n_i) and b_i (weight Σ δτ² + λ) from the features,
 and answer with a line for every temperature.
+
+With a shift θ, T is T − θ throughout, which is the form of Vogel, Tammann and Fulcher: in melts of polymers the lines
+bend, and 1/(T − θ) straightens them.
+
+References
+----------
+Vogel, Phys. Z. 22, 645 (1921); Fulcher, J. Am. Ceram. Soc. 8, 339 (1925), 10.1111/j.1151-2916.1925.tb16731.x; Tammann
+and Hesse, Z. Anorg. Allg. Chem. 156, 245 (1926), 10.1002/zaac.19261560121.
 """
 
 from dataclasses import dataclass
@@ -21,7 +29,7 @@ from mlip_sse.properties.learner import Training
 from mlip_sse.properties.models.tree_arrays import TreeArrays, trees_of
 from mlip_sse.properties.storage import storable
 
-__all__ = ["ArrheniusTrees", "FittedArrheniusTrees"]
+__all__ = ["ArrheniusTrees", "FittedArrheniusTrees", "formulation_lines"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,12 +43,13 @@ class FittedArrheniusTrees:
     slope_trees: TreeArrays
     reference: float
     usual_variance: float
+    shift_k: float = 0.0
 
     def predict(self, features: Floats, temperature_k: Floats | None) -> tuple[Floats, Floats]:
         """Return a − b τ, and the spread between the trees shrunk half-way to the usual one."""
         if temperature_k is None:
             raise InputError("found no temperatures, expected one a row (in K): the readout of Arrhenius needs them")
-        reduced = 1000.0 / temperature_k - self.reference
+        reduced = _inverse(temperature_k, self.shift_k) - self.reference
         value, variance = self.value_trees.moments(features)
         slope, slope_variance = self.slope_trees.moments(features)
         total = variance + reduced**2 * slope_variance
@@ -49,11 +58,12 @@ class FittedArrheniusTrees:
 
 @dataclass(frozen=True)
 class ArrheniusTrees:
-    """Extremely randomised trees with the readout of Arrhenius; settings as of `ExtraTrees`."""
+    """Extremely randomised trees with the readout of Arrhenius; settings as of `ExtraTrees`, and the shift θ in K."""
 
     n_trees: int = 200
     max_features: float = 0.5
     min_leaf: int = 1
+    shift_k: float = 0.0
     knows_limits: ClassVar[bool] = False
 
     def fit(self, training: Training) -> FittedArrheniusTrees:
@@ -62,10 +72,10 @@ class ArrheniusTrees:
 
         if training.temperature_k is None:
             raise InputError("found no temperatures, expected one a row (in K): the readout of Arrhenius needs them")
-        inverse = 1000.0 / training.temperature_k
+        inverse = _inverse(training.temperature_k, self.shift_k)
         reference = float(inverse.mean())
         rows, member = np.unique(training.features, axis=0, return_inverse=True)
-        values, slopes, weights = _lines(member.ravel(), inverse - reference, training.y)
+        values, slopes, weights = formulation_lines(member.ravel(), inverse - reference, training.y)
         forests = []
         for target, weight in ((values, np.bincount(member.ravel())), (slopes, weights)):
             forest = ExtraTreesRegressor(
@@ -77,11 +87,35 @@ class ArrheniusTrees:
             )
             forests.append(trees_of(forest.fit(rows, target, sample_weight=weight).estimators_))
         usual = max(0.1 * float(np.var(training.y)), 1e-24)
-        return FittedArrheniusTrees(forests[0], forests[1], reference, usual)
+        return FittedArrheniusTrees(forests[0], forests[1], reference, usual, self.shift_k)
 
 
-def _lines(member: npt.NDArray[np.intp], tau: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return value at τ = 0, slope and weight of the slope of each formulation, each (n_formulations,)."""
+def _inverse(temperature_k: Floats, shift_k: float) -> Floats:
+    """Return 1000/(T − θ) in 1/K."""
+    coldest = float(temperature_k.min())
+    if not 0.0 <= shift_k < coldest:
+        raise InputError(
+            f"found a shift of {shift_k:g} K and a row at {coldest:g} K, expected the shift below each row"
+        )
+    found: Floats = 1000.0 / (temperature_k - shift_k)
+    return found
+
+
+def formulation_lines(member: npt.NDArray[np.intp], tau: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return value at τ = 0, slope and weight of the slope of each formulation, each (n_formulations,).
+
+    Parameters
+    ----------
+    member
+        (n_rows,) formulation of each row, counted from 0.
+    tau, y
+        (n_rows,) reduced inverse temperatures and targets.
+
+    Raises
+    ------
+    InputError
+        When no formulation has two temperatures.
+    """
     counts = np.bincount(member)
     mean_tau, mean_y = np.bincount(member, weights=tau) / counts, np.bincount(member, weights=y) / counts
     off_tau, off_y = tau - mean_tau[member], y - mean_y[member]
