@@ -10,7 +10,7 @@ from mlip_sse.engine import LANES, Engine
 from mlip_sse.engine.cores import CoreBudget, available_cores
 from mlip_sse.engine.probe import probe_lane
 from mlip_sse.errors import InputError, RunError, SpecError
-from tests.engine.conftest import errands
+from tests.engine.conftest import HANGS_FOR_S, SOON_S, errands, wait_for
 
 
 class Meter:
@@ -87,12 +87,12 @@ def test_a_wide_task_gets_its_threads(tmp_path, monkeypatch):
 
 
 def test_retries_and_time_limit_of_the_lane(tmp_path):
-    with Engine(tmp_path, embedded(label={"retries": 2, "time_limit_s": 0.5})) as engine:
+    with Engine(tmp_path, embedded(label={"retries": 2, "time_limit_s": HANGS_FOR_S})) as engine:
         failing, hanging = engine.run(
             "label", errands(), [{"number": 1, "deed": "fail"}, {"number": 2, "deed": "hang"}]
         )
     assert failing.failure.attempts == 3
-    assert "after 0.5 s" in hanging.failure.reason
+    assert "after 3 s" in hanging.failure.reason
 
 
 def test_a_wide_task_is_not_passed_for_ever():
@@ -102,14 +102,13 @@ def test_a_wide_task_is_not_passed_for_ever():
     def hold(name, width):
         with budget.held(width):
             order.append(name)
-            time.sleep(0.05)
 
     with budget.held(1):
         threads = []
-        for name, width in (("wide", 2), ("narrow", 1), ("narrow", 1)):
+        for n_waiting, (name, width) in enumerate((("wide", 2), ("narrow", 1), ("narrow", 1)), start=1):
             threads.append(threading.Thread(target=hold, args=(name, width)))
             threads[-1].start()
-            time.sleep(0.02)
+            wait_for(lambda n_waiting=n_waiting: len(budget._queue) == n_waiting)
         assert order == []  # a core is free, but the wide one was first
     for thread in threads:
         thread.join()
@@ -136,15 +135,23 @@ def test_cores_are_those_of_the_container(quota, expected, tmp_path, monkeypatch
 
 def test_a_lane_answers_the_doctor(tmp_path):
     with Engine(tmp_path, embedded()) as engine:
-        assert probe_lane(engine.lane("md"), 10.0).endswith(" s")
+        assert probe_lane(engine.lane("md"), SOON_S).endswith(" s")
 
 
 def test_a_lane_that_does_not_answer_is_said(tmp_path):
+    begun, end = threading.Event(), threading.Event()
+
+    def hold_the_core():
+        begun.set()
+        return end.wait(SOON_S)
+
     with Engine(tmp_path, embedded(cores=1)) as engine:
-        blocker = engine.lane("label").submit(time.sleep, 1.0)
+        blocker = engine.lane("label").submit(hold_the_core)
+        assert begun.wait(SOON_S)
         with pytest.raises(RunError, match=r"lane md: no worker answered within 0\.3 s"):
             probe_lane(engine.lane("md"), 0.3)
-        blocker.result()
+        end.set()
+        assert blocker.result()
 
 
 def test_no_such_lane(tmp_path):

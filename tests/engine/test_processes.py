@@ -9,7 +9,7 @@ import pytest
 
 from mlip_sse.engine import Engine, run_tasks
 from mlip_sse.engine.thread_lane import ThreadLane
-from tests.engine.conftest import errands, is_alive, read_pid, wait_for
+from tests.engine.conftest import HANGS_FOR_S, SOON_S, errands, is_alive, read_pid, wait_for
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="orphans are found through /proc")
 
@@ -18,7 +18,7 @@ import json, sys
 from mlip_sse.engine import Engine, Work
 folder, started, inputs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 with Engine(folder, {"scheduler": "embedded", "cores": 2}) as engine:
-    outcomes = engine.run("md", Work("tests.engine.errands:start", {"started": started}, 30.0), inputs)
+    outcomes = engine.run("md", Work("tests.engine.errands:start", {"started": started}, 300.0), inputs)
 print(outcomes.n_done, outcomes.n_reused)
 """
 
@@ -47,10 +47,10 @@ def test_kill_9_of_the_caller_ends_all_and_what_was_done_counts(deed, tmp_path):
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     caller.stdout.close()
-    wait_for(lambda: not any(map(is_alive, pids)), limit_s=10, what="the end of all")
+    wait_for(lambda: not any(map(is_alive, pids)), what="the end of all")
     started = (tmp_path / "started").read_text()
     with ThreadLane(1) as lane:
-        outcomes = run_tasks(lane, errands(tmp_path / "started", 0.5), inputs, tmp_path / "tasks")
+        outcomes = run_tasks(lane, errands(tmp_path / "started", HANGS_FOR_S), inputs, tmp_path / "tasks")
     assert [outcome.state for outcome in outcomes] == ["reused", "reused", "failed"]
     again = (tmp_path / "started").read_text().removeprefix(started)
     assert [line.split()[0] for line in again.splitlines()] == ["3"]
@@ -71,7 +71,7 @@ def test_kill_9_of_a_task_is_a_failure_of_this_task_alone(victim, tmp_path):
         (worker,), (child,) = pid_files(tmp_path, "worker.pid"), pid_files(tmp_path, "child.pid")
         keeper = parent_of(worker)
         os.kill(worker if victim == "worker.pid" else keeper, signal.SIGKILL)
-        caller.join(30)
+        caller.join(SOON_S)
     (outcomes,) = found
     assert [outcome.state for outcome in outcomes] == ["failed", "done"]
     assert "died of SIGKILL" in outcomes[0].failure.reason
@@ -90,7 +90,7 @@ def parent_of(pid):
 def test_two_callers_on_one_folder_do_each_task_once(tmp_path):
     inputs = [{"number": number, "seconds": 0.1} for number in range(8)]
     callers = [call(tmp_path, inputs) for _ in range(2)]
-    said = [caller.communicate(timeout=60)[0].split() for caller in callers]
+    said = [caller.communicate(timeout=SOON_S)[0].split() for caller in callers]
     assert all(int(n_done) + int(n_reused) == 8 for n_done, n_reused in said)
     started = [line.split()[0] for line in (tmp_path / "started").read_text().splitlines()]
     assert sorted(started) == sorted(map(str, range(8)))
@@ -100,7 +100,7 @@ def test_waiting_for_another_caller_is_not_counted_as_the_task_s_own_time(tmp_pa
     """The other holds it for longer than the task's limit; ours waits, and finds the result."""
     from mlip_sse.engine import TaskFolder
 
-    work = errands(tmp_path / "started", time_limit_s=0.3)
+    work = errands(tmp_path / "started", time_limit_s=1.0)
     inputs = {"number": 5}
     task = TaskFolder.of(tmp_path / "tasks", work.document(inputs))
     import threading
@@ -112,10 +112,10 @@ def test_waiting_for_another_caller_is_not_counted_as_the_task_s_own_time(tmp_pa
                 target=lambda: found.append(run_tasks(lane, work, [inputs], tmp_path / "tasks")), daemon=True
             )
             caller.start()
-            caller.join(1.5)
+            caller.join(3.0)
             assert not found
             task.write_result({"square": 25, "by": "the other"})
-        caller.join(30)
+        caller.join(SOON_S)
     assert found[0][0].result()["by"] == "the other"
     assert not (tmp_path / "started").exists()
 
@@ -138,7 +138,7 @@ def test_closing_the_engine_under_a_run_stops_it_and_marks_nothing_as_failed(tmp
     caller.start()
     wait_for(lambda: pid_files(tmp_path, "child.pid"))
     engine.close()
-    caller.join(30)
+    caller.join(SOON_S)
     assert "stopped" in found[0]
     assert len((tmp_path / "started").read_text().splitlines()) == 1
     assert not list(tmp_path.glob("tasks/*/error.json"))
@@ -150,7 +150,7 @@ def test_ctrl_c_ends_all_soon(tmp_path):
     wait_for(lambda: pid_files(tmp_path, "child.pid"))
     pids = [*pid_files(tmp_path, "worker.pid"), *pid_files(tmp_path, "child.pid")]
     caller.send_signal(signal.SIGINT)
-    assert caller.wait(15) != 0
+    assert caller.wait(SOON_S) != 0
     caller.stdout.close()
     assert not any(map(is_alive, pids))
     assert not list(tmp_path.glob("tasks/*/error.json"))
@@ -162,4 +162,4 @@ def test_closing_the_engine_leaves_no_process(tmp_path):
         outcomes = engine.run("label", errands(), [{"number": n, "seconds": 0.1} for n in range(4)])
         workers = {outcome.result()["worker"] for outcome in outcomes}
         assert any(map(is_alive, workers))  # they wait for more
-    wait_for(lambda: not any(map(is_alive, workers)), limit_s=10)
+    wait_for(lambda: not any(map(is_alive, workers)))

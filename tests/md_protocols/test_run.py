@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from mlip_sse.md_protocols import run
 from mlip_sse.md_protocols.log import read_thermo
 from mlip_sse.potentials import lammps_install
 from mlip_sse.potentials.lammps_install import EXECUTABLE_VARIABLE
+from tests.engine.conftest import SOON_S, is_alive, wait_for
 
 
 @pytest.fixture
@@ -33,22 +35,6 @@ def fake(tmp_path, monkeypatch):
         return path
 
     return install
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as stream:
-        return stream.read().rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_for(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 # What a run leaves
@@ -197,14 +183,14 @@ def half_way(short, tmp_path, lammps, fake):
     protocol = tmp_path / "protocol.yaml"
     protocol.write_text(yaml.safe_dump(short))
     hanging = tmp_path / "pid"
-    script = f'grep -q "temp/csvr 1100" in.lammps && {{ echo $$ > {hanging}; exec sleep 60; }}\nexec {lammps} "$@"'
+    script = f'grep -q "temp/csvr 1100" in.lammps && {{ echo $$ > {hanging}; exec sleep 600; }}\nexec {lammps} "$@"'
     process = start(protocol, tmp_path / "out", fake(script))
     wait_for(lambda: hanging.is_file() and hanging.read_text().strip())
     pid = int(hanging.read_text())
-    assert alive(pid)
+    assert is_alive(pid)
     yield protocol, tmp_path / "out", process, pid
     for number in (process.pid, pid):
-        if alive(number):
+        with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
     process.wait()
     process.stderr.close()
@@ -228,9 +214,9 @@ def test_after_kill_9_only_the_unfinished_runs_again(half_way, lammps, monkeypat
 def test_interrupted_it_ends_its_lammps_too(half_way, sign):
     _, _, process, pid = half_way
     process.send_signal(sign)
-    assert process.wait(20) == 130
+    assert process.wait(SOON_S) == 130
     assert process.stderr.read().strip().splitlines()[-1] == "interrupted"
-    wait_for(lambda: not alive(pid), 5)
+    wait_for(lambda: not is_alive(pid))
 
 
 def test_two_at_once_in_one_folder_are_refused(half_way):
@@ -284,12 +270,12 @@ def test_a_program_that_is_not_lammps_is_told(short_spec, tmp_path, fake, script
 
 
 def test_the_time_limit_ends_the_process(short_spec, tmp_path, fake):
-    fake(f"echo $$ > {tmp_path}/pid; sleep 60 & wait")
+    fake(f"echo $$ > {tmp_path}/pid; sleep 600 & wait")
     begin = time.monotonic()
     with pytest.raises(RunError, match=r"1000K ran out of time after .* 0 of 350 steps done: raise time_limit_hours"):
         run(short_spec(time_limit_hours=1.0 / 3600), tmp_path / "out")
-    assert time.monotonic() - begin < 10
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert time.monotonic() - begin < SOON_S
+    assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
 def test_one_failure_does_not_stop_the_others(short_spec, tmp_path, lammps, fake):

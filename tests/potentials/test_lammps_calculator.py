@@ -160,7 +160,7 @@ def test_the_program_and_the_calculator_agree(licl, tmp_path):
     deck += ["dump d all custom 1 forces.txt id fx fy fz", "dump_modify d sort id format float %.10f", "run 0"]
     (tmp_path / "in.lammps").write_text("\n".join(deck) + "\n")
     command = [find_executable(), "-in", "in.lammps", "-screen", "none", "-nocite"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
     table = np.loadtxt(tmp_path / "forces.txt", skiprows=9)
     atoms.calc = licl.calculator()
     assert atoms.get_forces() == pytest.approx(table[:, 1:], abs=1e-7)  # DESIGN asks for 1e-5 eV/Å

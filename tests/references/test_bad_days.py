@@ -22,7 +22,7 @@ def importable(repository, monkeypatch):
     monkeypatch.syspath_prepend(os.fspath(repository))
 
 
-def moody(started="", time_limit_s=4.0, **settings):
+def moody(started="", time_limit_s=60.0, **settings):
     given = {"kind": "ase", "calculator": MOODY, "settings": {"started": str(started)}, "time_limit_s": time_limit_s}
     return load_reference({**given, **settings})
 
@@ -57,10 +57,10 @@ def test_the_good_are_labelled_and_each_failure_says_why(tmp_path):
 
 def test_a_label_that_hangs_is_ended_in_time(tmp_path):
     start = time.monotonic()
-    labels = moody(time_limit_s=1.5).label([copper(1, "Au"), copper(2)], tmp_path)
-    assert time.monotonic() - start < 60
+    labels = moody(time_limit_s=5.0).label([copper(1, "Au"), copper(2)], tmp_path)
+    assert time.monotonic() - start < 300
     assert len(labels) == 1
-    assert "ran out of time after 1.5 s" in labels.failures[0].reason
+    assert "ran out of time after 5 s" in labels.failures[0].reason
 
 
 def test_what_failed_is_tried_again_only_when_asked(tmp_path):
@@ -177,7 +177,7 @@ def test_a_killed_parent_takes_the_worker_along_and_its_labels_count(tmp_path, r
     started = tmp_path / "started"
     arguments = [sys.executable, "-c", LABELLER, str(tmp_path / "tasks"), str(started)]
     parent = subprocess.Popen(arguments, cwd=repository)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (started.exists() and "AuCu3" in started.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     parent.send_signal(signal.SIGKILL)
@@ -185,7 +185,7 @@ def test_a_killed_parent_takes_the_worker_along_and_its_labels_count(tmp_path, r
     structures = [bulk("Cu", cubic=True, a=3.6 + 0.01 * n) for n in range(4)]
     # The lock of the hanging task is free only when its worker is gone.
     structures[2].symbols[0] = "Au"
-    labels = moody(started, time_limit_s=3.0).label(structures, tmp_path / "tasks")
+    labels = moody(started, time_limit_s=5.0).label(structures, tmp_path / "tasks")
     assert labels.n_reused == 2
     assert len(labels) == 3
     assert started.read_text().count("AuCu3") == 2  # the second attempt got the lock

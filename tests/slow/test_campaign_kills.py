@@ -59,7 +59,7 @@ def lines(path):
 
 def wait_for_the_end_of_all(folder):
     """Wait until no process works in the folder: workers of a driver that was killed end by themselves."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while at_work(folder):
         assert time.monotonic() < deadline, f"still at work: {at_work(folder)}"
         time.sleep(0.1)

@@ -12,7 +12,7 @@ import pytest
 from mlip_sse.engine import Engine
 from mlip_sse.engine.probe import probe_lanes
 from mlip_sse.errors import RunError
-from tests.engine.conftest import errands, importable, is_alive, read_pid, wait_for
+from tests.engine.conftest import HANGS_FOR_S, SOON_S, errands, importable, is_alive, read_pid, wait_for
 from tests.slow.one_node_slurm import SlurmUnavailableError, one_node_slurm
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_a_pool_does_what_the_embedded_lanes_do(settings, tmp_path):
     with Engine(tmp_path / "pool", settings) as engine:
         found = engine.run("md", errands(started), [*INPUTS, *BAD])
         print(f"{settings['scheduler']}: {time.monotonic() - begin:.1f} s for {len(found)} short tasks")
-        (hanging,) = engine.run("md", errands(started, time_limit_s=1.0), [{"number": 4, "deed": "hang"}])
+        (hanging,) = engine.run("md", errands(started, time_limit_s=HANGS_FOR_S), [{"number": 4, "deed": "hang"}])
         n_started = len(started.read_text().splitlines())
         again = engine.run("md", errands(started), INPUTS)
     assert [each.folder.path.name for each in found] == [each.folder.path.name for each in expected]
@@ -99,11 +99,11 @@ def test_stopping_ends_what_runs_in_the_pool(settings, tmp_path):
 
         caller = threading.Thread(target=run)
         caller.start()
-        wait_for(lambda: len(list(tmp_path.glob("tasks/*/child.pid"))) == 2, limit_s=60)
+        wait_for(lambda: len(list(tmp_path.glob("tasks/*/child.pid"))) == 2)
         pids = [read_pid(path) for path in tmp_path.glob("tasks/*/*.pid")]
         stop.set()
-        caller.join(30)
-        wait_for(lambda: not any(map(is_alive, pids)), limit_s=10)
+        caller.join(SOON_S)
+        wait_for(lambda: not any(map(is_alive, pids)))
     assert found == ["it was stopped: the same call goes on where it was"]
 
 
@@ -120,18 +120,18 @@ def test_kill_9_of_the_caller_leaves_nothing_running(settings, request, tmp_path
     """On this machine at once; in a queue when its job has heard nothing for as long as `lost_after_s` says."""
     inputs = [{"number": 1}, {"number": 2, "deed": "hang"}]
     caller = subprocess.Popen([sys.executable, "-c", CALLER, str(tmp_path), json.dumps(settings), json.dumps(inputs)])
-    wait_for(lambda: list(tmp_path.glob("tasks/*/child.pid")) and list(tmp_path.glob("tasks/*/result.json")), 60)
+    wait_for(lambda: list(tmp_path.glob("tasks/*/child.pid")) and list(tmp_path.glob("tasks/*/result.json")))
     pids = [*(read_pid(path) for path in tmp_path.glob("tasks/*/*.pid")), *descendants(caller.pid)]
     assert len(pids) >= 4
     assert all(map(is_alive, pids))
     caller.send_signal(signal.SIGKILL)
     caller.wait()
-    wait_for(lambda: not any(map(is_alive, pids)), limit_s=10 if settings is LOCAL else 40)
+    wait_for(lambda: not any(map(is_alive, pids)))
     if settings is SLURM:
         environment = request.getfixturevalue("slurm")
-        wait_for(lambda: not jobs(environment), limit_s=30)
+        wait_for(lambda: not jobs(environment))
     with Engine(tmp_path) as engine:
-        outcomes = engine.run("md", errands(tmp_path / "started", time_limit_s=1.0), inputs)
+        outcomes = engine.run("md", errands(tmp_path / "started", time_limit_s=HANGS_FOR_S), inputs)
     assert [outcome.state for outcome in outcomes] == ["reused", "failed"]
     assert [line.split()[0] for line in (tmp_path / "started").read_text().splitlines()].count("1") == 1
 
@@ -158,7 +158,7 @@ def test_a_task_killed_by_the_wall_time_of_its_job_is_done_by_the_next(slurm, tm
     log = outcome.folder.path.parents[1] / "engine" / "label"
     said = "".join(path.read_text() for path in log.rglob("*.stderr"))
     assert "DUE TO TIME LIMIT" in said
-    wait_for(lambda: not jobs(slurm), limit_s=30)
+    wait_for(lambda: not jobs(slurm))
 
 
 def test_a_queue_that_refuses_its_jobs_is_an_error_and_no_silence(slurm, tmp_path):
@@ -178,4 +178,4 @@ def test_the_doctor_names_the_lane_whose_jobs_do_not_start(slurm, tmp_path):
     assert {lane: ok for lane, (ok, _) in found.items()} == {"label": True, "train": False, "md": True}
     assert found["train"][1] == "lane train: no worker answered within 22 s; jobs: pending"
     assert os.listdir(tmp_path) == ["engine.yaml"]
-    wait_for(lambda: not jobs(slurm), limit_s=30)
+    wait_for(lambda: not jobs(slurm))

@@ -105,10 +105,12 @@ def test_weighted_sums_do_not_depend_on_the_number_of_threads(run: Run, trajecto
     expected = np.einsum("a,tad->td", weights, seen.positions - seen.drift[:, None])
     threads = numba.get_num_threads()
     found = []
-    for n in {1, threads}:
-        numba.set_num_threads(n)
-        found.append(seen.weighted_sum(weights))
-    numba.set_num_threads(threads)
+    try:
+        for n in {1, threads}:
+            numba.set_num_threads(n)
+            found.append(seen.weighted_sum(weights))
+    finally:
+        numba.set_num_threads(threads)
     np.testing.assert_allclose(found[0], expected, atol=1e-11)
     np.testing.assert_array_equal(found[0], found[-1])
 

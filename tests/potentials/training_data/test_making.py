@@ -172,9 +172,9 @@ def test_kill_9_loses_at_most_the_frame_it_was_at(tmp_path):
     )
     run = subprocess.Popen([sys.executable, "-c", code, json.dumps(plain), str(tmp_path / "killed")])
     pieces = tmp_path / "killed" / "sources" / "trajectories"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while run.poll() is None and len(list(pieces.glob("*/0*.json"))) < 5:
-        assert time.monotonic() < deadline, "no frame within two minutes"
+        assert time.monotonic() < deadline, "no frame within five minutes"
         time.sleep(0.01)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
