@@ -5,7 +5,7 @@ data (numbers, texts, arrays), so that it can be stored without a pickle.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -154,7 +154,7 @@ class ModelEntry:
     description: str
     temperature: bool = False
     answers: Answers = "number"
-    preset: Mapping[str, Any] = MappingProxyType({})
+    preset: Mapping[str, Any] = field(default_factory=dict)
 
     def learner(self, **settings: Any) -> Any:
         """Return the learner with its settings.
@@ -166,7 +166,7 @@ class ModelEntry:
         """
         module, name = self.at.split(":")
         made = getattr(import_module(module), name)
-        known = [field for field in getattr(made, "__dataclass_fields__", ()) if field not in self.preset]
+        known = [key for key in getattr(made, "__dataclass_fields__", ()) if key not in self.preset]
         for key in settings:
             if key not in known:
                 raise InputError(
@@ -175,21 +175,33 @@ class ModelEntry:
         return made(**self.preset, **settings)
 
 
-def _entries(*rows: tuple[str, str, Eats, str, bool, Answers]) -> Mapping[str, ModelEntry]:
+def _entries(
+    *rows: tuple[str, str, Eats, str, bool, Answers], networks: Mapping[str, ModelEntry]
+) -> Mapping[str, ModelEntry]:
     made = {
         name: ModelEntry(f"mlip_sse.properties.models.{at}", eats, about, kelvin, answers)
         for name, at, eats, about, kelvin, answers in rows
     }
-    return MappingProxyType(made)
+    return MappingProxyType({**made, **networks})
 
 
-def _networks(*presets: str, **fixed: Any) -> dict[str, ModelEntry]:
-    """Return the networks that have these settings, beside ``fixed`` ones."""
-    at, answers = "mlip_sse.properties.models.network:Network", "log_odds" if fixed else "number"
+_NETWORKS: tuple[tuple[str, Eats, str, str, bool], ...] = (
+    ("network", "features", "small networks", "mlp", False),
+    ("arrhenius_network", "features", "the same with ln A and Ea", "mlp", True),
+    ("composition_network", "fractions", "learnt element vectors", "composition", False),
+    ("arrhenius_composition", "fractions", "the same with ln A and Ea", "composition", True),
+    ("set_network", "fractions", "three numbers an element, attention", "set", False),
+    ("arrhenius_set", "fractions", "the same with ln A and Ea", "set", True),
+    ("pair_network", "fractions", "elements begin as what is known of them, and see each other", "pairs", False),
+)
+
+
+def _networks(answers: Answers, *, classify: bool) -> Mapping[str, ModelEntry]:
+    at, loss = "mlip_sse.properties.models.network:Network", {"loss": "entropy"} if classify else {}
     return {
-        name: ModelEntry(at, eats, about, True, answers, MappingProxyType({**preset, **fixed}))
-        for name, (eats, about, preset) in _NETWORKS.items()
-        if not fixed or "arrhenius" not in preset
+        name: ModelEntry(at, eats, about, True, answers, {"encoding": encoding, "arrhenius": arrhenius, **loss})
+        for name, eats, about, encoding, arrhenius in _NETWORKS
+        if not (classify and arrhenius)
     }
 
 
@@ -207,6 +219,7 @@ MODELS: Mapping[str, ModelEntry] = _entries(
     ("adaboost", "adaboost:AdaBoost", "features", "AdaBoost over extremely randomised trees", False, "number"),
     ("arrhenius_trees", "arrhenius_trees:ArrheniusTrees", "features", "forests of value and slope", True, "number"),
     ("arrhenius_beyond", "arrhenius_beyond:ArrheniusBeyond", "features", "any, with lines beyond", True, "number"),
+    networks=_networks("number", classify=False),
 )
 """Regressors by name."""
 
@@ -219,6 +232,7 @@ CLASSIFIERS: Mapping[str, ModelEntry] = _entries(
     ("xgboost", "boosting:XGBoostClassifier", "features", "boosted trees", False, "log_odds"),
     ("lightgbm", "boosting:LightGBMClassifier", "features", "boosted trees", False, "log_odds"),
     ("adaboost", "adaboost:AdaBoostClassifier", "features", "AdaBoost over random trees", False, "log_odds"),
+    networks=_networks("log_odds", classify=True),
 )
 """Classifiers by name."""
 

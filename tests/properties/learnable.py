@@ -21,6 +21,7 @@ SMALL = {
     "composition_network": {"n_epochs": 30, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
     "arrhenius_composition": {"n_epochs": 30, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
     "set_network": {"n_epochs": 30, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
+    "pair_network": {"n_epochs": 30, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
     "arrhenius_set": {"n_epochs": 30, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
     "logistic": {},
 }

@@ -44,6 +44,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "fractions": f"{_AT}composition:Fractions",
         "ionic_chemistry": f"{_AT}composition:IonicChemistry",
         "bonding": f"{_AT}bonding:Bonding",
+        "ranked_elements": f"{_AT}ranked:RankedElements",
         "element_movers": f"{_AT}movers:ElementMovers",
         "superionic_screen": f"{_AT}screen:SuperionicScreen",
         "cell_and_symmetry": f"{_AT}crystal:CellAndSymmetry",

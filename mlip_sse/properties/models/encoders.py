@@ -1,12 +1,13 @@
 """Encoders: what turns a row into numbers that a head reads, for several members of an ensemble at once.
 
-Every weight has the member as its first axis, so that one matrix product serves all members. Three encoders:
+Every weight has the member as its first axis, so that one matrix product serves all members. Four encoders:
 
 - ``mlp``: features through layers of SiLU.
 - ``composition``: the element fractions of a row weigh learnt vectors of the elements; then layers as above.
 - ``set``: each element is three numbers (electronegativity, covalent radius, valence electrons); one network turns them
   into a vector and an attention weight a, and a row is the mean and the spread of its vectors with weights
   fraction · e^a. Elements that no training row holds are still placed by their three numbers.
+- ``pairs``: elements begin as what is known of them and take in messages of pairs; `mlip_sse.properties.models.pairs`.
 
 References
 ----------
@@ -21,12 +22,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mlip_sse.properties.models.pairs import KNOWN, encode_pairs, pair_layers
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Encoding", "Weights", "element_numbers", "encode", "first_weights"]
 
-Encoding = Literal["mlp", "composition", "set"]
+Encoding = Literal["mlp", "composition", "set", "pairs"]
 Weights = dict[str, "Tensor"]
 Floats = npt.NDArray[np.float64]
 
@@ -73,6 +76,13 @@ def first_weights(
         layer("element1", n_hidden, n_hidden)
         layer("attention", n_hidden, 1, 0.1)
         width = 2 * n_hidden
+    elif encoding == "pairs":
+        from mlip_sse.properties.features.knowledge import element_knowledge
+
+        weights[KNOWN] = torch.as_tensor(element_knowledge(), dtype=torch.float32)
+        for shape in pair_layers(weights[KNOWN].shape[1], n_hidden):
+            layer(*shape)
+        width = 2 * n_hidden
     for number in range(n_layers):
         layer(f"layer{number}", width + (1 if number == 0 and with_kelvin else 0), n_hidden)
         width = n_hidden
@@ -111,6 +121,8 @@ def encode(encoding: Encoding, weights: Weights, rows: "Tensor", kelvin: "Tensor
         mean = torch.matmul(share, vectors)
         square = torch.matmul(share, vectors**2)
         x = torch.cat([mean, torch.sqrt((square - mean**2).clamp_min(1e-6))], dim=2)
+    elif encoding == "pairs":
+        x = encode_pairs(weights[KNOWN], layer, x)
     if kelvin is not None:
         x = torch.cat([x, kelvin.expand(*x.shape[:2], 1)], dim=2)
     number = 0

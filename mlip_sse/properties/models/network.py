@@ -6,8 +6,10 @@ The Arrhenius readout has two heads, and temperature enters nowhere else:
 
 With y = log₁₀ σ this is ln σ = ln A − Ea/(k_B T), with Ea = 1000 k_B ln 10 · b and ln A = ln 10 · (a + 1000 b/T₀), so
 that one model serves all temperatures, those outside the training table included. 1/T₀ is the mean of training. The
-plain readout, its control, takes 1000/T as one more input. An ensemble is trained by the Tobit likelihood, each member
-on its own order of the rows and with one spread of its errors; the spread between the members joins it.
+plain readout, its control, takes 1000/T as one more input. An ensemble is trained by a likelihood that knows limits,
+each member on its own order of the rows and with one spread of its errors; the spread between the members joins it.
+Errors are normal (``tobit``) or those of Laplace (``laplace``: absolute errors count, and a few wild rows do not rule);
+``entropy`` is for classes, and the first output then is the log-odds.
 
 References
 ----------
@@ -16,8 +18,9 @@ NeurIPS 30 (2017) (ensembles).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +28,7 @@ import numpy.typing as npt
 from mlip_sse.errors import InputError, MissingExtraError
 from mlip_sse.properties.learner import Training
 from mlip_sse.properties.models.encoders import Encoding, Weights, encode, first_weights
+from mlip_sse.properties.models.pairs import KNOWN
 from mlip_sse.properties.storage import storable
 from mlip_sse.units import BOLTZMANN_EV_PER_K
 
@@ -32,24 +36,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "ArrheniusComposition",
-    "ArrheniusNetwork",
-    "ArrheniusSet",
-    "CompositionNetwork",
-    "CompositionNetworkClassifier",
     "FittedNetwork",
+    "Loss",
     "Network",
-    "NetworkClassifier",
-    "SetNetwork",
-    "SetNetworkClassifier",
 ]
 
 Floats = npt.NDArray[np.float64]
+Loss = Literal["tobit", "laplace", "entropy"]
 
 SPREAD = "log_spread"
 """Name of the weights that are the spread of the errors of each member, (n_members, 1)."""
 
 _CHUNK = 8192
+_PAIRS_CHUNK = 512
+"""Rows that are asked at once: pairs of elements take room."""
+
+_FIRST_SPREAD = 0.5
 _KELVIN_UNIT = 0.3
 """Usual spread of 1000/T over a table, so that temperature enters the plain network as features do."""
 
@@ -64,7 +66,7 @@ class FittedNetwork:
     encoding
         Name of the encoder.
     names, weights
-        Of the weights, each (n_members, …).
+        Of the weights, each (n_members, …), and of the table of the elements, where the encoder has one.
     arrhenius
         Whether the heads are a(x) and b(x).
     reference
@@ -84,8 +86,9 @@ class FittedNetwork:
     def predict(self, features: Floats, temperature_k: Floats | None) -> tuple[Floats, Floats]:
         """Return the mean of the members, and their own error with the spread between them."""
         value, spread = np.empty(len(features)), np.empty(len(features))
-        for start in range(0, len(features), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        chunk = _PAIRS_CHUNK if self.encoding == "pairs" else _CHUNK
+        for start in range(0, len(features), chunk):
+            part = slice(start, start + chunk)
             kelvin = None if temperature_k is None else temperature_k[part]
             members, errors = self._members(features[part], kelvin)
             value[part] = members.mean(axis=0)
@@ -135,9 +138,11 @@ class Network:
     Parameters
     ----------
     encoding
-        ``mlp``, ``composition`` or ``set``; `mlip_sse.properties.models.encoders` says what they are.
+        ``mlp``, ``composition``, ``set`` or ``pairs``; `mlip_sse.properties.models.encoders` says what they are.
     arrhenius
         Heads for ln A and Ea in place of a plain readout; needs temperatures.
+    loss
+        ``tobit`` or ``laplace``; ``entropy`` for classes 0 and 1.
     n_members, n_hidden, n_layers
         Networks, and hidden numbers and layers of each.
     n_epochs, batch, learning_rate, decay, dropout
@@ -146,6 +151,7 @@ class Network:
 
     encoding: Encoding = "mlp"
     arrhenius: bool = False
+    loss: Loss = "tobit"
     n_members: int = 5
     n_hidden: int = 64
     n_layers: int = 2
@@ -154,16 +160,23 @@ class Network:
     learning_rate: float = 3e-3
     decay: float = 1e-2
     dropout: float = 0.1
-    first_spread: ClassVar[float] = 0.5
     knows_limits: ClassVar[bool] = True
-    classifies: ClassVar[bool] = False
 
     def fit(self, training: Training) -> FittedNetwork:
-        """Fit."""
+        """Fit.
+
+        Raises
+        ------
+        InputError
+            When the readout of Arrhenius has no temperatures, or there is no such loss for these targets.
+        """
         torch = _torch()
         if self.arrhenius and training.temperature_k is None:
             raise InputError("found no temperatures, expected one a row (in K): the readout of Arrhenius needs them")
-        centre, unit = (0.0, 1.0) if self.classifies else (float(np.mean(training.y)), float(np.std(training.y)) or 1.0)
+        if self.loss not in _LOSSES or (self.loss == "entropy" and not np.isin(training.y, (0.0, 1.0)).all()):
+            raise InputError(f"found the loss {self.loss!r}, expected tobit or laplace: entropy is that of classes")
+        classes = self.loss == "entropy"
+        centre, unit = (0.0, 1.0) if classes else (float(np.mean(training.y)), float(np.std(training.y)) or 1.0)
         reference = None if training.temperature_k is None else float(np.mean(1000.0 / training.temperature_k))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
@@ -181,19 +194,9 @@ class Network:
         if training.temperature_k is not None and reference is not None:
             tau = torch.as_tensor(1000.0 / training.temperature_k - reference, dtype=torch.float32)
         plain_kelvin = tau is not None and not self.arrhenius
-        n_outputs = 2 if self.arrhenius else 1
-        weights = first_weights(
-            self.encoding, x.shape[1], self.n_hidden, self.n_layers, self.n_members, n_outputs, plain_kelvin
-        )
-        weights[SPREAD] = torch.full((self.n_members, 1), math.log(self.first_spread), dtype=torch.float32)
-        for each in weights.values():
-            each.requires_grad_(True)
-        decayed = [each for name, each in weights.items() if name.endswith(".w") or name == "elements"]
-        free = [each for name, each in weights.items() if name.endswith(".b") or name == SPREAD]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": self.decay * 10}, {"params": free, "weight_decay": 0.0}],
-            lr=self.learning_rate,
-        )
+        weights = self._first_weights(x.shape[1], plain_kelvin)
+        trained = [each for each in weights.values() if each.requires_grad]
+        optimizer = self._optimizer(weights)
         n_steps = self.n_epochs * math.ceil(len(y) / self.batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=n_steps)
         for _ in range(self.n_epochs):
@@ -202,95 +205,68 @@ class Network:
                 rows = order[:, start : start + self.batch]
                 kelvin = tau[rows][..., None] / _KELVIN_UNIT if plain_kelvin and tau is not None else None
                 outputs = encode(self.encoding, weights, x[rows], kelvin, self.dropout)
-                own = None if tau is None or not self.arrhenius else tau[rows]
-                loss = self._loss(outputs, weights[SPREAD], y[rows], signs[rows], own)
+                value = outputs[:, :, 0]
+                if tau is not None and self.arrhenius:
+                    value = value - torch.nn.functional.softplus(outputs[:, :, 1]) * tau[rows]
+                spread = torch.exp(weights[SPREAD].clamp(-4.0, 2.0))
+                loss = _LOSSES[self.loss](value, spread, y[rows], signs[rows]).mean(dim=1).sum()
                 optimizer.zero_grad()
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(list(weights.values()), 5.0 * self.n_members)
+                torch.nn.utils.clip_grad_norm_(trained, 5.0 * self.n_members)
                 optimizer.step()
                 schedule.step()
         return weights
 
-    def _loss(
-        self, outputs: "Tensor", log_spread: "Tensor", y: "Tensor", signs: "Tensor", tau: "Tensor | None"
-    ) -> "Tensor":
-        """Return the Tobit loss of a batch, mean over rows and sum over members."""
+    def _first_weights(self, n_inputs: int, with_kelvin: bool) -> Weights:
+        """Return random weights and first spreads; all but the table of the elements are to be trained."""
         torch = _torch()
-        value = outputs[:, :, 0]
-        if tau is not None:
-            value = value - torch.nn.functional.softplus(outputs[:, :, 1]) * tau
-        spread = torch.exp(log_spread.clamp(-4.0, 2.0))
-        standard = (y - value) / spread
-        exact = 0.5 * standard**2 + torch.log(spread)
-        limit = -torch.special.log_ndtr(torch.where(signs < 0, standard, -standard))
-        return torch.where(signs == 0, exact, limit).mean(dim=1).sum()
+        n_outputs = 2 if self.arrhenius else 1
+        weights = first_weights(
+            self.encoding, n_inputs, self.n_hidden, self.n_layers, self.n_members, n_outputs, with_kelvin
+        )
+        weights[SPREAD] = torch.full((self.n_members, 1), math.log(_FIRST_SPREAD), dtype=torch.float32)
+        for name, each in weights.items():
+            each.requires_grad_(name != KNOWN)
+        return weights
+
+    def _optimizer(self, weights: Weights) -> Any:
+        decayed = [each for name, each in weights.items() if name.endswith(".w") or name == "elements"]
+        free = [each for name, each in weights.items() if name.endswith(".b") or name == SPREAD]
+        groups = [{"params": decayed, "weight_decay": self.decay * 10}, {"params": free, "weight_decay": 0.0}]
+        return _torch().optim.AdamW(groups, lr=self.learning_rate)
 
 
-@dataclass(frozen=True)
-class NetworkClassifier(Network):
-    """A network whose first output is the log-odds; other settings as of `Network`."""
-
-    classifies: ClassVar[bool] = True
-
-    def _loss(
-        self, outputs: "Tensor", log_spread: "Tensor", y: "Tensor", signs: "Tensor", tau: "Tensor | None"
-    ) -> "Tensor":
-        torch = _torch()
-        value = outputs[:, :, 0]
-        if tau is not None:
-            value = value - torch.nn.functional.softplus(outputs[:, :, 1]) * tau
-        entropy = torch.nn.functional.softplus(value) - y * value
-        total: Tensor = entropy.mean(dim=1).sum()
-        return total
+def _tobit(value: "Tensor", spread: "Tensor", y: "Tensor", signs: "Tensor") -> "Tensor":
+    """Return −ln of the normal density of exact rows and of the probability beyond limits, (n_members, n_rows)."""
+    torch = _torch()
+    standard = (y - value) / spread
+    limit = -torch.special.log_ndtr(torch.where(signs < 0, standard, -standard))
+    found: Tensor = torch.where(signs == 0, 0.5 * standard**2 + torch.log(spread), limit)
+    return found
 
 
-@dataclass(frozen=True)
-class ArrheniusNetwork(Network):
-    """`Network` with the readout of Arrhenius."""
-
-    arrhenius: bool = True
-
-
-@dataclass(frozen=True)
-class CompositionNetwork(Network):
-    """`Network` on learnt vectors of the elements."""
-
-    encoding: Encoding = "composition"
+def _laplace(value: "Tensor", spread: "Tensor", y: "Tensor", signs: "Tensor") -> "Tensor":
+    """Return the same with the density e^(−|y − ŷ|/s) / 2s, less a constant."""
+    torch = _torch()
+    standard = (y - value) / spread
+    inward = torch.where(signs < 0, standard, -standard)
+    near = -torch.log1p(-0.5 * torch.exp(-inward.abs()))
+    limit = torch.where(inward < 0, math.log(2.0) - inward, near)
+    found: Tensor = torch.where(signs == 0, standard.abs() + torch.log(spread), limit)
+    return found
 
 
-@dataclass(frozen=True)
-class ArrheniusComposition(CompositionNetwork):
-    """`CompositionNetwork` with the readout of Arrhenius."""
-
-    arrhenius: bool = True
-
-
-@dataclass(frozen=True)
-class SetNetwork(Network):
-    """`Network` on the elements as a set, three numbers each."""
-
-    encoding: Encoding = "set"
+def _entropy(value: "Tensor", spread: "Tensor", y: "Tensor", signs: "Tensor") -> "Tensor":
+    """Return the cross entropy of log-odds and classes."""
+    found: Tensor = _torch().nn.functional.softplus(value) - y * value
+    return found
 
 
-@dataclass(frozen=True)
-class ArrheniusSet(SetNetwork):
-    """`SetNetwork` with the readout of Arrhenius."""
-
-    arrhenius: bool = True
-
-
-@dataclass(frozen=True)
-class CompositionNetworkClassifier(NetworkClassifier):
-    """`NetworkClassifier` on learnt vectors of the elements."""
-
-    encoding: Encoding = "composition"
-
-
-@dataclass(frozen=True)
-class SetNetworkClassifier(NetworkClassifier):
-    """`NetworkClassifier` on the elements as a set, three numbers each."""
-
-    encoding: Encoding = "set"
+_LOSSES: dict[str, Callable[["Tensor", "Tensor", "Tensor", "Tensor"], "Tensor"]] = {
+    "tobit": _tobit,
+    "laplace": _laplace,
+    "entropy": _entropy,
+}
 
 
 def _bounded(features: Floats) -> Floats:
