@@ -42,6 +42,7 @@ Say = Callable[[str, TaskProgress], None]
 
 _LARGEST_SEED = 899_999_999
 _SEGMENT_PS = 10.0
+_COMPILING = "compiling"
 _SPEED = re.compile(r"^Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", re.MULTILINE)
 
 
@@ -294,8 +295,10 @@ def _run(
     cells = tuple(mean_cell(each.result(), kelvin) for kelvin, each in found if not each.result()["ended"])
     batches = [(None, _at(central, cells)), *((k, _at(member, cells)) for k, member in enumerate(members))]
     inputs = [task for _, each in batches for task in each.productions(cells)]
-    Thread(target=_compile_kernels, args=(spec.mobile,), daemon=True).start()  # while others move atoms
+    compiling = Thread(target=_compile_kernels, args=(spec.mobile,), name=_COMPILING, daemon=True)
+    compiling.start()  # while others move atoms
     done = iter(outcomes("production", inputs))
+    compiling.join()  # numba ends a process whose two threads compute at once, where its own pool is all it has
     numbers = {seed: number for number, seed in enumerate(central.spec.seeds, start=1)}
     runs = [
         _measured(spec, label["temperature_k"], numbers[label["seed"]], member, next(done))

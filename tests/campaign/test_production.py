@@ -2,13 +2,16 @@
 
 import json
 import os
+import threading
 from types import SimpleNamespace
 
 import pytest
 from ase.build import bulk
 
 from mlip_sse import Trajectory
+from mlip_sse.analysis.analyze import measure_transport
 from mlip_sse.analysis.results import Quality
+from mlip_sse.campaign import production
 from mlip_sse.campaign.production import dynamics_of, probe, produce
 from mlip_sse.campaign.seeds import starts_of
 from mlip_sse.campaign.specs import CampaignSpec
@@ -49,10 +52,16 @@ def spec_of(**changes):
 
 @pytest.fixture(scope="module")
 def produced(lammps, tmp_path_factory, repository):
-    """Return one production, the folder of its engine, and the stages that were told."""
-    folder, told = tmp_path_factory.mktemp("campaign"), []
+    """Return one production, the folder of its engine, the stages that were told, and the threads at each analysis."""
+    folder, told, threads = tmp_path_factory.mktemp("campaign"), [], []
     spec = spec_of()
-    with Engine(folder, {"scheduler": "embedded", "cores": 2}) as engine:
+
+    def measured(*arguments):
+        threads.append({thread.name for thread in threading.enumerate()})
+        return measure_transport(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch, Engine(folder, {"scheduler": "embedded", "cores": 2}) as engine:
+        patch.setattr(production, "measure_transport", measured)
         found = produce(
             spec,
             repository / "potentials/li6ps5cl_pod",
@@ -60,7 +69,7 @@ def produced(lammps, tmp_path_factory, repository):
             engine,
             say=lambda stage, state: told.append((stage, state.n_tasks)),
         )
-    return SimpleNamespace(found=found, folder=folder, told=told, spec=spec)
+    return SimpleNamespace(found=found, folder=folder, told=told, spec=spec, threads=threads)
 
 
 def test_cells_are_one_batch_and_all_runs_another(produced):
@@ -70,6 +79,12 @@ def test_cells_are_one_batch_and_all_runs_another(produced):
     assert [(run.temperature_k, run.member) for run in found.member_runs] == [(k, m) for m in (0, 1) for k in KELVINS]
     assert found.reasons == ()
     assert found.speed_atom_steps_s() > 0
+
+
+def test_nothing_is_analysed_while_another_thread_compiles_and_computes(produced):
+    """Of two threads in numba's parallel kernels at once, its own pool, where it is all there is, ends the process."""
+    assert len(produced.threads) == 12
+    assert not any("compiling" in each for each in produced.threads)
 
 
 def test_members_move_by_other_forces_in_the_same_cell_for_their_own_time(produced):
