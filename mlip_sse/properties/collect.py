@@ -27,7 +27,7 @@ __all__ = ["collect", "unit_of"]
 
 _ANSWER, _CAMPAIGN = "answer.json", "campaign.json"
 _PARTNER, _SOURCE = "partner", "source"
-_TEXTS = (COMPOSITION, MATERIAL_ID, _PARTNER, "mobile", "quality", "potential", _SOURCE)
+_TEXTS = (COMPOSITION, MATERIAL_ID, _PARTNER, "mobile", "protocol", "mechanism", "quality", "potential", _SOURCE)
 _MAX_BYTES = 256 << 20
 
 
@@ -88,7 +88,10 @@ def collect(
             descriptions |= columns if isinstance(columns, Mapping) else {}
         rows += found
     if not rows:
-        raise InputError(f"found no numbers in {len(folders)} folders, expected results that were not refused")
+        raise InputError(
+            f"found no numbers in {len(folders)} folders, expected results of a material that were not refused; of "
+            f"a trajectory alone, collect what 'analyze --out' wrote"
+        )
     provenance = Provenance(inputs=tuple(inputs), operations=(f"collect({len(folders)} folders)",))
     return _table(rows, descriptions, provenance)
 
@@ -128,6 +131,8 @@ def _rows_of_file(
     folder: Path, path: Path, document: Mapping[str, Any], given: str, tell: Callable[[str], None]
 ) -> list[_Row]:
     read, refused = rows_of(document)
+    if not read and not refused:
+        tell(f"{path}: no property of a material in it; of a trajectory, collect what 'analyze --out' wrote")
     for line in refused:
         tell(f"{path}: {line}")
     place = path.parent

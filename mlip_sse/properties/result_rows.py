@@ -28,6 +28,7 @@ UNITS = (
     ("_g_cm3", "g/cm³"),
     ("_per_k", "1/K"),
     ("_1_k", "1/K"),
+    ("_k_ps", "K/ps"),
     ("_per_ps", "1/ps"),
     ("_per_ns", "1/ns"),
     ("_k", "K"),
@@ -59,15 +60,38 @@ _INSIDE = (
 
 _LISTS = ("trajectories", "temperatures", "runs", "hops", "rows", "glasses", "table")
 _NESTED = "runs"
-_SECTIONS = ("arrhenius", "temperatures", "moduli", "expansion", "diffusion", "at_rest", "formation", "species")
-_PREFIXED = ("at_rest", "formation")
+_SECTIONS = (
+    "arrhenius",
+    "temperatures",
+    "moduli",
+    "expansion",
+    "diffusion",
+    "at_rest",
+    "formation",
+    "species",
+    "ensemble",
+    "units",
+)
+_PREFIXED = {"at_rest": "at_rest", "formation": "formation", "units": "share"}
 _RENAMED = {
     "linear": "linear_expansion_per_k",
     "volumetric": "volumetric_expansion_per_k",
     "bulk": "bulk_gpa",
     "shear": "shear_gpa",
     "young": "young_gpa",
+    "bond": "bond_length_a",
+    "ligand_distance": "ligand_distance_a",
+    "intact": "share_intact",
+    "homopolar": "share_homopolar",
 }
+_OF_HOPS = {
+    "distance_a": "hop_distance_a",
+    "clearance_a": "void_clearance_a",
+    "barrier_ev": "barrier_forward_ev",
+    "reverse_barrier_ev": "barrier_backward_ev",
+}
+"""Names of a hop as the table of many compounds has them, so that one recipe reads all."""
+
 _SERIES = {
     "equilibrium_volumes_a3_atom": "volume_a3_atom",
     "volumetric_expansions_per_k": "volumetric_expansion_per_k",
@@ -76,15 +100,20 @@ _SERIES = {
 _NO_PROPERTY = frozenset(
     {
         *("confidence", "n_reused", "hop", "start", "end", "run", "seed", "order", "misfit", "reference_k"),
+        *("pushed", "ion", "n_reordered", "n_frames", "n_rows", "n_segments", "n_segments_done", "n_interface_atoms"),
+        *("temperature_mean_k", "inner_temperature_error_k", "inner_fluctuation_k", "inner_excess_k", "height_a"),
+        *("potential_energy_start_ev", "potential_energy_end_ev", "conserved_drift_mev_atom_ps"),
+        *("pressure_z_error_gpa", "volume_a3"),
         *("highest_image", "n_moving", "n_pushes", "n_steps", "n_atoms", "n_constants", "n_moved", "n_interfaces"),
         *("residual_ev_a", "max_force_ev_a", "curvature_along_ev_a2", "frame_spacing_fs", "frames_for_pairs"),
         *("parabolic_weight", "electrolyte_thickness", "pressure_offset_gpa", "reaction_energy_error_ev_atom"),
         *("inner_temperature_k", "inner_peak_k", "energy_change_ev_atom", "height_change", "pressure_z_gpa", "n_runs"),
     }
 )
-"""Numbers that say how a result was made, not what a material is."""
+"""Numbers that say how a result was made, or how large its cell was, not what a material is."""
 
-_TEXTS = ("mobile", "quality", "potential")
+_TEXTS = ("mobile", "quality", "potential", "mechanism")
+_OF_SETTINGS = ("protocol", "mobile")
 _END = re.compile(r"^(?P<before>.+)_(?P<end>low|high)(?P<unit>_[a-z0-9_]+)$")
 _SHOWN = 160
 
@@ -98,7 +127,7 @@ class ResultRow:
     numbers
         By name, with ``_low``, ``_high`` and ``_censored``.
     texts
-        Mobile species, quality, potential.
+        Mobile species, quality, potential, protocol, mechanism.
     whole
         The part of the document that it was read from.
     """
@@ -119,18 +148,54 @@ def rows_of(document: Mapping[str, Any]) -> tuple[list[ResultRow], list[str]]:
     """Return the rows of a result, and a line for each part of it that was refused."""
     rows: list[ResultRow] = []
     refused: list[str] = []
-    common = {name: document[name] for name in _TEXTS if isinstance(document.get(name), str)}
+    settings = _settings(document)
+    common = {name: settings[name] for name in _OF_SETTINGS if isinstance(settings.get(name), str)}
+    common |= {name: document[name] for name in _TEXTS if isinstance(document.get(name), str)}
+    if isinstance(document.get("question"), str):
+        common["protocol"] = document["question"]
     pooled = bool(_mappings(document.get("temperatures")))
     for key in _LISTS:
         if key == "trajectories" and pooled:  # of a campaign: the replicas of a temperature are together there
             continue
         for row in _mappings(document.get(key)):
-            _read(row, common, rows, refused)
+            _read(_hop(row) if key == "hops" else row, common, rows, refused)
     series = [ResultRow(numbers, common, document) for numbers in _series(document)]
     outside = {key: value for key, value in document.items() if key not in _LISTS or isinstance(value, Mapping)}
     kelvin = _finite(document.get("reference_k"))
-    _read(outside, {}, rows, refused, None if kelvin is None else {"temperature_k": kelvin})
-    return _with_series(rows, series), refused
+    if kelvin is None and isinstance(document.get("glasses"), list):
+        kelvin = _finite(settings.get("end_temperature_k"))
+    wholes: list[ResultRow] = []
+    said = {name: text for name, text in common.items() if name in _OF_SETTINGS}
+    _read(outside, said, wholes, refused, None if kelvin is None else {"temperature_k": kelvin})
+    return _with_series(_completed(rows, wholes), series), refused
+
+
+def _settings(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    provenance = document.get("provenance")
+    settings = provenance.get("settings") if isinstance(provenance, Mapping) else None
+    return settings if isinstance(settings, Mapping) else {}
+
+
+def _hop(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a hop under the names of the table of many compounds."""
+    return {_OF_HOPS.get(name, name): value for name, value in row.items()}
+
+
+def _completed(rows: list[ResultRow], wholes: list[ResultRow]) -> list[ResultRow]:
+    """Return the rows with those of the whole; what the whole says of a temperature that one row has is that row's."""
+    found = list(rows)
+    for whole in wholes:
+        kelvin = whole.numbers.get("temperature_k")
+        same = [at for at, row in enumerate(rows) if kelvin is not None and row.numbers.get("temperature_k") == kelvin]
+        if len(same) != 1 or "glasses" in whole.whole:
+            found.append(whole)
+            continue
+        row = found[same[0]]
+        weak = {"quality": "weak"} if "weak" in (row.texts.get("quality"), whole.texts.get("quality")) else {}
+        found[same[0]] = replace(
+            row, numbers={**whole.numbers, **row.numbers}, texts={**whole.texts, **row.texts, **weak}
+        )
+    return found
 
 
 def _read(
@@ -172,8 +237,8 @@ def _numbers(
             continue
         if isinstance(value, int | float) and bare and math.isfinite(value):
             found[_ended(name, section)] = float(value)
-        elif isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
-            found.update(_interval(name, value))
+        elif (interval := _interval_in(value)) is not None:
+            found.update(_interval(name, interval))
     for key in _SECTIONS:
         inner = section.get(key)
         if not isinstance(inner, Mapping):
@@ -188,7 +253,7 @@ def _numbers(
 
 def _inner(key: str, section: Mapping[str, Any], refused: list[str]) -> dict[str, float]:
     if key != "species":
-        found = _numbers(section, refused, prefix=f"{key}_" if key in _PREFIXED else "", bare=False)
+        found = _numbers(section, refused, prefix=f"{_PREFIXED[key]}_" if key in _PREFIXED else "", bare=False)
         kelvin = section.get("temperature_k") if key == "expansion" else section.get("reference_k")
         return found | ({"temperature_k": float(kelvin)} if isinstance(kelvin, int | float) else {})
     if len(section) < 2:  # of one species they stand in the row itself
@@ -200,6 +265,12 @@ def _inner(key: str, section: Mapping[str, Any], refused: list[str]) -> dict[str
         if each.get("quality") != "refused"
         for name, value in _numbers(each, refused, bare=False).items()
     }
+
+
+def _interval_in(value: Any) -> Mapping[str, Any] | None:
+    """Return an interval, bare or that of an ensemble (``{"interval": …}``); None where there is none."""
+    inner = value.get("interval", value) if isinstance(value, Mapping) else None
+    return inner if isinstance(inner, Mapping) and {"value", "low", "high"} <= set(inner) else None
 
 
 def _interval(name: str, interval: Mapping[str, Any]) -> dict[str, float]:

