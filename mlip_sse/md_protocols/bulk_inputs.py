@@ -50,11 +50,7 @@ class BulkInputs:
         InputError
             When the potential does not know an element.
         """
-        low, high = potential.card.temperature_k
-        if outside := [f"{t:g}" for t in spec.temperatures_k if not low <= t <= high]:
-            raise SpecError(
-                f"temperatures_k: found {', '.join(outside)} K, but the potential holds {low:g} to {high:g} K"
-            )
+        potential.require_temperatures("temperatures_k", spec.temperatures_k)
         lines = potential.lammps_for(atoms.get_chemical_symbols())
         if spec.current_every_fs is not None and lines.charges_e is None:
             raise SpecError(

@@ -81,7 +81,7 @@ def run(
         raise SpecError(f"found a {type(spec).__name__}, expected molecular dynamics: `run_static` does the others")
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
-    _check_domain(spec, model)
+    model.require_temperatures("temperatures_k", spec.temperatures_k)
     folder = Path(folder)
     jobs = _prepare(spec, model, folder)
     executable = find_executable()
@@ -94,14 +94,6 @@ def run(
     segments = tuple(segment for job in jobs if (segment := finished[job.name]) is not None)
     settings = spec.model_dump(mode="json")
     return SimulationResult(os.fspath(folder), model.card.name, segments, Provenance(settings=settings))
-
-
-def _check_domain(spec: DiffusionSpec, model: Potential) -> None:
-    low, high = model.card.temperature_k
-    outside = [f"{t:g}" for t in spec.temperatures_k if not low <= t <= high]
-    if outside:
-        domain = f"potential {model.card.name!r} holds from {low:g} to {high:g} K"
-        raise SpecError(f"temperatures_k: found {', '.join(outside)} K, but {domain}")
 
 
 def _prepare(spec: DiffusionSpec, model: Potential, folder: Path) -> list[Job]:

@@ -18,7 +18,6 @@ from mlip_sse.analysis.mechanics.strain_fluctuations import FluctuationStiffness
 from mlip_sse.analysis.results import Verdict, to_plain
 from mlip_sse.engine import Engine, EngineSpec, Work
 from mlip_sse.engine import Progress as TaskProgress
-from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.expansion_specs import ThermalExpansionSpec
 from mlip_sse.md_protocols.expansion_tasks import expansion_deck, read_cells
 from mlip_sse.md_protocols.structure import build_structure
@@ -101,9 +100,7 @@ def run_thermal_expansion(
     """
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
-    low, high = model.card.temperature_k
-    if outside := [f"{t:g}" for t in spec.temperatures_k if not low <= t <= high]:
-        raise SpecError(f"temperatures_k: found {', '.join(outside)} K, but the potential holds {low:g} to {high:g} K")
+    model.require_temperatures("temperatures_k", spec.temperatures_k)
     densities = spec.structure.density_g_cm3
     atoms = build_structure(spec.structure, None if densities is None else densities[0])
     lines = model.lammps_for(atoms.get_chemical_symbols())

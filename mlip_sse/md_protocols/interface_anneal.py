@@ -19,7 +19,7 @@ from mlip_sse.md_protocols.interface_decks import heat_deck, production_deck, se
 from mlip_sse.md_protocols.interface_layers import Layers, TwoSidedCell, thermostat_layers
 from mlip_sse.md_protocols.interface_parts import Convergence, Part, RelaxedPart, relax_parts
 from mlip_sse.md_protocols.interface_specs import InterfaceAnnealSpec, InterfaceDynamicsSpec
-from mlip_sse.md_protocols.interface_start import check_temperatures, interface_at_rest
+from mlip_sse.md_protocols.interface_start import interface_at_rest
 from mlip_sse.md_protocols.interface_state import run_verdict
 from mlip_sse.potentials import LammpsInput, Potential
 from mlip_sse.potentials.lammps_data import data_text
@@ -139,7 +139,7 @@ def run_interface_anneal(
         When a relaxation fails, or LAMMPS fails for another reason than its atoms.
     """
     source = force_source(spec.potential if potential is None else potential, folder)
-    check_temperatures(spec, _potential_of(source))
+    _potential_of(source).require_temperatures("temperatures_k", spec.temperatures_k)
     limit_s, built, n_before = spec.time_limit_hours * 3600, None, 0
     with nullcontext(engine) if isinstance(engine, Engine) else Engine(folder, engine) as lanes:
         if spec.configuration is not None:

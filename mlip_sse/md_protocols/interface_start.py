@@ -5,33 +5,19 @@ from typing import TYPE_CHECKING
 
 from mlip_sse.engine import Engine
 from mlip_sse.engine import Progress as TaskProgress
-from mlip_sse.errors import RunError, SpecError
+from mlip_sse.errors import RunError
 from mlip_sse.md_protocols.force_source import ForceSource
 from mlip_sse.md_protocols.interface_parts import Convergence, Part, relax_parts
-from mlip_sse.potentials import Potential
 
 if TYPE_CHECKING:
-    from mlip_sse.md_protocols.interface_specs import InterfaceDynamicsSpec, InterfaceSpec
+    from mlip_sse.md_protocols.interface_specs import InterfaceSpec
     from mlip_sse.structures.interfaces import Interface
 
-__all__ = ["check_temperatures", "interface_at_rest"]
+__all__ = ["interface_at_rest"]
 
 _BULK_FMAX = 0.005
 _BULK_STRESS_GPA = 0.01
 _BULK_STEPS = 1000
-
-
-def check_temperatures(spec: "InterfaceDynamicsSpec", model: Potential) -> None:
-    """Refuse temperatures outside the potential's domain.
-
-    Raises
-    ------
-    SpecError
-        When there is one.
-    """
-    low, high = model.card.temperature_k
-    if outside := [f"{t:g}" for t in spec.temperatures_k if not low <= t <= high]:
-        raise SpecError(f"temperatures_k: found {', '.join(outside)} K, but the potential holds {low:g} to {high:g} K")
 
 
 def interface_at_rest(

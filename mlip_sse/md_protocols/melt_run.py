@@ -18,7 +18,6 @@ from mlip_sse.analysis.glasses.ensemble import GlassEnsemble, glass_ensemble
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.engine import Engine, EngineSpec, Outcome, Work
 from mlip_sse.engine import Progress as TaskProgress
-from mlip_sse.errors import SpecError
 from mlip_sse.md_protocols.glass_diffusion import GlassDiffusion, diffuse
 from mlip_sse.md_protocols.melt_specs import MeltQuenchSpec
 from mlip_sse.md_protocols.melt_tasks import N_BLOCKS, segment_deck
@@ -126,7 +125,8 @@ def run_melt_quench(
     """
     chosen = spec.potential if potential is None else potential
     model = chosen if isinstance(chosen, Potential) else load_potential(chosen)
-    _check_domain(spec, model)
+    model.require_temperatures("melt_temperature_k", [spec.melt_temperature_k])
+    model.require_temperatures("end_temperature_k", [spec.end_temperature_k])
     starts = _starts(spec)
     lines = model.lammps_for(starts[0].get_chemical_symbols())
     inputs = _inputs(spec, starts, lines)
@@ -161,13 +161,6 @@ def run_melt_quench(
         n_reused=outcomes.n_reused,
         provenance=Provenance(settings=spec.model_dump(mode="json")),
     )
-
-
-def _check_domain(spec: MeltQuenchSpec, model: Potential) -> None:
-    low, high = model.card.temperature_k
-    for name in ("melt_temperature_k", "end_temperature_k"):
-        if not low <= (found := getattr(spec, name)) <= high:
-            raise SpecError(f"{name}: found {found:g} K, but the potential holds {low:g} to {high:g} K")
 
 
 def _starts(spec: MeltQuenchSpec) -> list[Atoms]:

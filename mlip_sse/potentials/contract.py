@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlip_sse.catalogue import resolve
-from mlip_sse.errors import FormatError
+from mlip_sse.errors import FormatError, SpecError
 from mlip_sse.specs import Spec, read_yaml, spec_kind
 
 if TYPE_CHECKING:
@@ -179,6 +179,26 @@ class Potential(ABC):
         known = tuple(element for element in self.card.elements if element in set(symbols))
         strangers = tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in self.card.elements)
         return self.lammps((*known, *strangers))
+
+    def require_temperatures(self, key: str, temperatures_k: Sequence[float]) -> None:
+        """Refuse temperatures outside the potential's domain.
+
+        Parameters
+        ----------
+        key
+            What a spec calls them.
+        temperatures_k
+            K.
+
+        Raises
+        ------
+        SpecError
+            Naming those that lie outside.
+        """
+        low, high = self.card.temperature_k
+        if outside := [f"{kelvin:g}" for kelvin in temperatures_k if not low <= kelvin <= high]:
+            domain = f"potential {self.card.name!r} holds from {low:g} to {high:g} K"
+            raise SpecError(f"{key}: found {', '.join(outside)} K, but {domain}: choose others, or another potential")
 
     @abstractmethod
     def save(self, folder: str | Path) -> Path:
