@@ -20,7 +20,7 @@ from mlip_sse.analysis.mechanics.strains import (
 from mlip_sse.analysis.results import Interval, Verdict
 from mlip_sse.md_protocols.elastic_specs import ElasticSpec
 from mlip_sse.md_protocols.equation_of_state import EquationOfState, equation_of_state
-from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
+from mlip_sse.md_protocols.relaxation import Relaxation, relax_as
 from mlip_sse.units import EV_PER_A3_TO_GPA
 
 __all__ = ["ElasticScan", "elastic_scan"]
@@ -118,7 +118,7 @@ def elastic_scan(
         When atoms overlap, or have no symmetry that can be found.
     """
     tell = progress if progress is not None else lambda n_done, n_all: None
-    base = _relax(atoms, calculator, spec, "free" if spec.cell == "relaxed" else "fixed")
+    base = relax_as(spec, atoms, calculator, "free" if spec.cell == "relaxed" else "fixed")
     symmetry = _symmetry(base.atoms, spec)
     turned = _in_axes(base, symmetry)
     residual = turned.stress * EV_PER_A3_TO_GPA
@@ -156,18 +156,6 @@ def elastic_scan(
     )
 
 
-def _relax(atoms: Atoms, calculator: Any, spec: ElasticSpec, cell: Any) -> Relaxation:
-    return relax_atoms(
-        atoms,
-        calculator,
-        cell=cell,
-        optimizer=spec.optimizer,
-        fmax=spec.fmax,
-        stress_tolerance_gpa=spec.stress_tolerance_gpa,
-        max_steps=spec.max_steps,
-    )
-
-
 def _symmetry(atoms: Atoms, spec: ElasticSpec) -> CrystalSymmetry:
     return crystal_symmetry(
         atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers.tolist(), spec.symmetry_tolerance_a
@@ -193,7 +181,7 @@ def _strained(
     gradient = deformation_gradient(strain_tensor(strain))
     moved = atoms.copy()
     moved.set_cell(atoms.cell.array @ gradient.T, scale_atoms=True)
-    found = _relax(moved, calculator, spec, "fixed")
+    found = relax_as(spec, moved, calculator, "fixed")
     reason = None
     if found.verdict.reasons:
         mode = int(np.abs(strain).argmax())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlip_sse.analysis.results import Verdict
 from mlip_sse.errors import InputError
 from mlip_sse.md_protocols.birch_murnaghan import BirchMurnaghan, NoMinimumError, fit_energies, fit_pressures
-from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
+from mlip_sse.md_protocols.relaxation import Relaxation, relax_as
 from mlip_sse.md_protocols.static_specs import EquationOfStateSpec
 from mlip_sse.units import EV_PER_A3_TO_GPA
 
@@ -96,7 +96,7 @@ def equation_of_state(
     tell = progress if progress is not None else lambda n_done: None
     middle = atoms
     if spec.centre == "relaxed":
-        centre = _relax(atoms, calculator, spec, "free" if spec.relax == "shape" else "isotropic")
+        centre = relax_as(spec, atoms, calculator, "free" if spec.relax == "shape" else "isotropic")
         if centre.verdict.reasons:
             nothing = np.empty(0)
             reason = f"the middle of the volumes: {'; '.join(centre.verdict.reasons)}"
@@ -108,25 +108,13 @@ def equation_of_state(
     for index, ratio in enumerate(np.linspace(1 - spec.volume_strain, 1 + spec.volume_strain, spec.n_volumes)):
         strained = middle.copy()
         strained.set_cell(middle.cell.array * np.cbrt(ratio), scale_atoms=True)
-        point = _relax(strained, calculator, spec, "shape" if spec.relax == "shape" else "fixed")
+        point = relax_as(spec, strained, calculator, "shape" if spec.relax == "shape" else "fixed")
         if point.verdict.reasons:
             verdict = verdict.weaken(f"left out the volume {ratio - 1:+.1%}: {'; '.join(point.verdict.reasons)}")
         else:
             relaxed.append(point)
         tell(index + 2)
     return _fitted(relaxed, len(atoms), verdict)
-
-
-def _relax(atoms: Atoms, calculator: Any, spec: EquationOfStateSpec, cell: Any) -> Relaxation:
-    return relax_atoms(
-        atoms,
-        calculator,
-        cell=cell,
-        optimizer=spec.optimizer,
-        fmax=spec.fmax,
-        stress_tolerance_gpa=spec.stress_tolerance_gpa,
-        max_steps=spec.max_steps,
-    )
 
 
 def _fitted(relaxed: list[Relaxation], n_atoms: int, verdict: Verdict) -> EquationOfState:

@@ -12,7 +12,7 @@ from mlip_sse.analysis.mechanics.quasi_harmonic import QuasiHarmonic, quasi_harm
 from mlip_sse.analysis.results import Verdict
 from mlip_sse.md_protocols.phonons import mesh_of, phonon_frequencies, require_phonopy
 from mlip_sse.md_protocols.quasi_harmonic_specs import QuasiHarmonicSpec
-from mlip_sse.md_protocols.relaxation import Relaxation, relax_atoms
+from mlip_sse.md_protocols.relaxation import Relaxation, relax_as
 
 __all__ = ["QuasiHarmonicScan", "quasi_harmonic_scan"]
 
@@ -86,7 +86,7 @@ def quasi_harmonic_scan(
         When atoms overlap.
     """
     require_phonopy()
-    base = _relax(atoms, calculator, spec, "free")
+    base = relax_as(spec, atoms, calculator, "free")
     if base.verdict.reasons:
         reason = f"the middle of the volumes: {'; '.join(base.verdict.reasons)}"
         nothing = np.empty(0)
@@ -98,7 +98,7 @@ def quasi_harmonic_scan(
     for index, ratio in enumerate(np.linspace(1 - spec.compression, 1 + spec.expansion, spec.n_volumes)):
         stretched = base.atoms.copy()
         stretched.set_cell(base.atoms.cell.array * np.cbrt(ratio), scale_atoms=True)
-        point = _relax(stretched, calculator, spec, "shape" if spec.relax == "shape" else "fixed")
+        point = relax_as(spec, stretched, calculator, "shape" if spec.relax == "shape" else "fixed")
         if point.verdict.reasons:
             verdict = verdict.refuse(f"volume {ratio - 1:+.1%}: {'; '.join(point.verdict.reasons)}")
             break
@@ -118,15 +118,3 @@ def quasi_harmonic_scan(
         volumes, energies, np.array(frequencies), weights, spec.temperatures_k, reference_k=spec.reference_k
     )
     return QuasiHarmonicScan(base, volumes, energies, lowest, expansion, expansion.verdict)
-
-
-def _relax(atoms: Atoms, calculator: Any, spec: QuasiHarmonicSpec, cell: Any) -> Relaxation:
-    return relax_atoms(
-        atoms,
-        calculator,
-        cell=cell,
-        optimizer=spec.optimizer,
-        fmax=spec.fmax,
-        stress_tolerance_gpa=spec.stress_tolerance_gpa,
-        max_steps=spec.max_steps,
-    )

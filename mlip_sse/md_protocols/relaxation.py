@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from ase import Atoms
@@ -16,7 +16,10 @@ from mlip_sse.analysis.results import Verdict
 from mlip_sse.errors import InputError, RunError
 from mlip_sse.units import EV_PER_A3_TO_GPA
 
-__all__ = ["CellRelaxation", "Optimizer", "Relaxation", "closest_pair", "relax_atoms"]
+if TYPE_CHECKING:
+    from mlip_sse.md_protocols.static_specs import StaticSpec
+
+__all__ = ["CellRelaxation", "Optimizer", "Relaxation", "closest_pair", "relax_as", "relax_atoms"]
 
 CellRelaxation = Literal["free", "isotropic", "shape", "normal", "fixed"]
 Optimizer = Literal["lbfgs", "fire"]
@@ -138,11 +141,7 @@ def relax_atoms(
     InputError
         When atoms of the start overlap, or a setting cannot be used.
     """
-    if cell not in get_args(CellRelaxation) or optimizer not in get_args(Optimizer):
-        known = f"one of {', '.join(get_args(CellRelaxation))} and of {', '.join(get_args(Optimizer))}"
-        raise InputError(f"found cell {cell!r} and optimizer {optimizer!r}, expected {known}")
-    if (nearest := closest_pair(atoms)) < _OVERLAP:
-        raise InputError(f"found atoms {nearest:.2f} Å apart, expected at least {_OVERLAP} Å: check the structure")
+    _require_usable(atoms, cell, optimizer)
     goal = _Goal(cell, fmax, stress_tolerance_gpa, pressure_gpa)
     moving = atoms.copy()
     moving.calc = calculator
@@ -170,6 +169,27 @@ def relax_atoms(
         last = (last[0], np.array(moving.get_stress()))
     moving.calc = None
     return Relaxation(moving, energies[-1], *last, len(energies) - 1, np.array(energies), verdict)
+
+
+def relax_as(spec: "StaticSpec", atoms: Atoms, calculator: Any, cell: CellRelaxation) -> Relaxation:
+    """Relax as a protocol says when a structure counts as relaxed; see `relax_atoms`."""
+    return relax_atoms(
+        atoms,
+        calculator,
+        cell=cell,
+        optimizer=spec.optimizer,
+        fmax=spec.fmax,
+        stress_tolerance_gpa=spec.stress_tolerance_gpa,
+        max_steps=spec.max_steps,
+    )
+
+
+def _require_usable(atoms: Atoms, cell: str, optimizer: str) -> None:
+    if cell not in get_args(CellRelaxation) or optimizer not in get_args(Optimizer):
+        known = f"one of {', '.join(get_args(CellRelaxation))} and of {', '.join(get_args(Optimizer))}"
+        raise InputError(f"found cell {cell!r} and optimizer {optimizer!r}, expected {known}")
+    if (nearest := closest_pair(atoms)) < _OVERLAP:
+        raise InputError(f"found atoms {nearest:.2f} Å apart, expected at least {_OVERLAP} Å: check the structure")
 
 
 def closest_pair(atoms: Atoms) -> float:
