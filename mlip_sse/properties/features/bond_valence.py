@@ -12,7 +12,6 @@ M. O'Keeffe and N. E. Brese, J. Am. Chem. Soc. 113, 3226 (1991), 10.1021/ja00009
 S. Adams and J. Swenson, Phys. Rev. B 63, 054201 (2000), 10.1103/PhysRevB.63.054201 (ways of constant mismatch).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from numba import njit
 from mlip_sse.errors import InputError
 from mlip_sse.properties.features.percolation import grid_edges, percolation_thresholds
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
-from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
+from mlip_sse.properties.features.structure_features import StructureFeatures, weighted_mean, weighted_spread
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -41,7 +40,7 @@ _MOST_POINTS = 60_000
 
 
 @dataclass(frozen=True)
-class BondValencePaths:
+class BondValencePaths(StructureFeatures):
     """Bond-valence sums of the mobile ions, and thresholds of the mismatch for ways in one, two and three directions.
 
     Parameters
@@ -52,7 +51,6 @@ class BondValencePaths:
         Of the grid in Å; coarser where the cell would need more than 60,000 points.
     """
 
-    mobile: str = "Li"
     spacing_a: float = 0.35
 
     @property
@@ -72,10 +70,6 @@ class BondValencePaths:
             "excess_path_mismatch_vu",
             "site_density_of_minima_per_mobile",
         )
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 12)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mlip_sse.properties.features.elements import element_index, element_values
 from mlip_sse.properties.features.percolation import percolation_thresholds
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
-from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
+from mlip_sse.properties.features.structure_features import StructureFeatures, rows_of, weighted_mean, weighted_spread
 from mlip_sse.properties.features.voids import ion_radii
 from mlip_sse.space_groups import symmetry_dataset
 
@@ -49,7 +49,7 @@ class CellAndSymmetry:
 
 
 @dataclass(frozen=True)
-class SiteDisorder:
+class SiteDisorder(StructureFeatures):
     """How far the mobile ion's sites, and the framework's, are from being filled by one ion each.
 
     Parameters
@@ -57,8 +57,6 @@ class SiteDisorder:
     mobile
         The mobile element.
     """
-
-    mobile: str = "Li"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,10 +67,6 @@ class SiteDisorder:
             "mobile_entropy_kb_per_mobile", "cation_mixing_entropy_kb_per_cation", "anion_mixing_entropy_kb_per_anion",
             "framework_vacancy_fraction", "mobile_shares_sites_fraction", "split_mobile_distance_a",
         )  # fmt: skip
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 10)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)
@@ -96,7 +90,7 @@ class SiteDisorder:
 
 
 @dataclass(frozen=True)
-class HierarchicalDescriptors:
+class HierarchicalDescriptors(StructureFeatures):
     """Four levels: composition, lattice, channels, distribution of the ions.
 
     Parameters
@@ -104,8 +98,6 @@ class HierarchicalDescriptors:
     mobile
         The mobile element.
     """
-
-    mobile: str = "Li"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,10 +110,6 @@ class HierarchicalDescriptors:
             "ions_anion_radius_spread_a", "ions_isolated_anion_share", "ions_mobile_around_anion_spread",
             "ions_cation_distance_a",
         )  # fmt: skip
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 18)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)

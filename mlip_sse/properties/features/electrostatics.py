@@ -4,7 +4,6 @@
 that disorder needs no ordering. Deep and equal sites, or shallow and unequal ones: mean and spread say which.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
-from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
+from mlip_sse.properties.features.structure_features import StructureFeatures, weighted_mean, weighted_spread
 from mlip_sse.structures.ewald import COULOMB_EV_A, ewald_matrix
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _SAME_PLACE_A = 0.3
 
 
 @dataclass(frozen=True)
-class EwaldSites:
+class EwaldSites(StructureFeatures):
     """Potentials of the framework at the mobile sites, and at its own sites.
 
     Parameters
@@ -36,8 +35,6 @@ class EwaldSites:
         The mobile element.
     """
 
-    mobile: str = "Li"
-
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the features; potentials in V, energies of the mobile charge in eV."""
@@ -45,10 +42,6 @@ class EwaldSites:
             "mobile_site_potential_v", "mobile_site_potential_spread_v", "mobile_site_potential_range_v",
             "anion_potential_v", "anion_potential_spread_v", "filled_against_empty_ev", "mobile_mobile_energy_ev",
         )  # fmt: skip
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 7)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)

@@ -12,7 +12,6 @@ References
 A. D. Sendek et al., Energy Environ. Sci. 10, 306 (2017), 10.1039/C6EE02697D.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ import numpy.typing as npt
 
 from mlip_sse.properties.features.elements import element_index, element_values
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
-from mlip_sse.properties.features.structure_features import rows_of, weighted_mean, weighted_spread
+from mlip_sse.properties.features.structure_features import StructureFeatures, weighted_mean, weighted_spread
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -57,7 +56,7 @@ _OTHERS = (
 
 
 @dataclass(frozen=True)
-class SuperionicScreen:
+class SuperionicScreen(StructureFeatures):
     """The five features of the logistic screen, and those of the other fifteen that need no choice of a path.
 
     Parameters
@@ -68,17 +67,12 @@ class SuperionicScreen:
         Leave the others out.
     """
 
-    mobile: str = "Li"
     only_five: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the features."""
         return _FIVE if self.only_five else _FIVE + _OTHERS
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 5 or 17)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)

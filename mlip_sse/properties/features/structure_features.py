@@ -1,6 +1,8 @@
 """What all features of a structure share: one row at a time, nan where there is nothing to compute it from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,35 @@ from mlip_sse.errors import InputError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ["rows_of", "weighted_mean", "weighted_spread"]
+__all__ = ["StructureFeatures", "rows_of", "weighted_mean", "weighted_spread"]
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StructureFeatures(ABC):
+    """Features of one structure at a time, about its mobile ions.
+
+    Parameters
+    ----------
+    mobile
+        The mobile element.
+    """
+
+    mobile: str = "Li"
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+
+    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
+        """Return the features, (n_rows, n_features); nan for a row without structure, or without the mobile ion."""
+        return rows_of(structures, len(self.names), self._features)
+
+    @abstractmethod
+    def _features(self, structure: "Structure") -> Sequence[float]:
+        """Return what ``names`` names."""
 
 
 def rows_of(

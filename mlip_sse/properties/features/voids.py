@@ -10,7 +10,6 @@ T. F. Willems et al., Microporous Mesoporous Mater. 149, 134 (2012), 10.1016/j.m
 R. D. Shannon, Acta Cryst. A 32, 751 (1976), 10.1107/S0567739476001551 (radii).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from mlip_sse.errors import InputError
 from mlip_sse.properties.features.elements import element_index, element_values
 from mlip_sse.properties.features.percolation import percolation_thresholds
 from mlip_sse.properties.features.sites import PartialSites, partial_sites
-from mlip_sse.properties.features.structure_features import rows_of, weighted_mean
+from mlip_sse.properties.features.structure_features import StructureFeatures, weighted_mean
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -40,7 +39,7 @@ _MARGIN_A = 9.0
 
 
 @dataclass(frozen=True)
-class VoronoiVoids:
+class VoronoiVoids(StructureFeatures):
     """Widths of the framework's ways, and of the places where the mobile ion stands.
 
     Parameters
@@ -48,8 +47,6 @@ class VoronoiVoids:
     mobile
         The mobile element, whose ions are taken out.
     """
-
-    mobile: str = "Li"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,10 +61,6 @@ class VoronoiVoids:
             "bottleneck_deficit_a",
             "void_corners_per_mobile",
         )
-
-    def featurize(self, compositions: Sequence[str], structures: Sequence["Structure | None"]) -> Floats:
-        """Return the features, (n_rows, 8)."""
-        return rows_of(structures, len(self.names), self._features)
 
     def _features(self, structure: "Structure") -> list[float]:
         sites = partial_sites(structure, self.mobile)
