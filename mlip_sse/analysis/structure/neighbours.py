@@ -136,6 +136,27 @@ def _grown(
     return more, longer, farther
 
 
+@njit(cache=True, nogil=True)
+def _longest_row(starts: NDArray[np.int64], boxes: NDArray[np.int64]) -> int:
+    # how many points the fullest row of boxes along c holds
+    longest = 0
+    for flat in range(boxes[0] * boxes[1]):
+        longest = max(longest, starts[(flat + 1) * boxes[2]] - starts[flat * boxes[2]])
+    return longest
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _go_home(
+    fraction: NDArray[np.float64], boxes: NDArray[np.int64], inside: NDArray[np.float64], home: NDArray[np.int64]
+) -> None:
+    # the point wrapped into the cell, and the box it lies in, are filled, (3,) each
+    for k in range(3):
+        inside[k] = fraction[k] - np.floor(fraction[k])
+        if inside[k] >= 1.0:
+            inside[k] = 0.0
+        home[k] = min(int(inside[k] * boxes[k]), boxes[k] - 1)
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _find(
     fractions: NDArray[np.float64],
@@ -153,25 +174,16 @@ def _find(
     # meaning, so that a block of lanes may reach beyond it
     limit = cutoff * cutoff
     x_all, y_all, z_all = points[0], points[1], points[2]
-    reach = 0
-    for row in range(len(rows)):
-        for k in range(4):
-            reach = max(reach, abs(rows[row, k]))
+    reach = np.abs(rows).max() if len(rows) else 0
     along_a, along_b, along_c = _wrapped(boxes[0], reach), _wrapped(boxes[1], reach), _wrapped(boxes[2], reach)
-    longest = 0
-    for flat in range(boxes[0] * boxes[1]):
-        longest = max(longest, starts[(flat + 1) * boxes[2]] - starts[flat * boxes[2]])
+    longest = _longest_row(starts, boxes)
     squares, near = np.empty(longest + _LANES), np.empty(longest + 1, np.int64)
     offsets = np.zeros(len(fractions) + 1, np.int64)
     indices, vectors, distances = np.empty(room, np.int64), np.empty((room, 3)), np.empty(room)
     n_found = 0
     s, home = np.empty(3), np.empty(3, np.int64)
     for i in range(len(fractions)):
-        for k in range(3):
-            s[k] = fractions[i, k] - np.floor(fractions[i, k])
-            if s[k] >= 1.0:
-                s[k] = 0.0
-            home[k] = min(int(s[k] * boxes[k]), boxes[k] - 1)
+        _go_home(fractions[i], boxes, s, home)
         for row in range(len(rows)):
             a, b = home[0] + rows[row, 0] + reach, home[1] + rows[row, 1] + reach
             image_a, image_b = along_a[a, 1], along_b[b, 1]

@@ -137,28 +137,13 @@ def sum_angular(
     for centre in range(len(offsets) - 1):
         first, n = offsets[centre], offsets[centre + 1] - offsets[centre]
         _by_kind(indices[first : first + n], kinds, starts, order)
-        for j in range(n):
-            x, y, z = vectors[first + order[j], 0], vectors[first + order[j], 1], vectors[first + order[j], 2]
-            squared = x * x + y * y + z * z
-            away[j] = np.sqrt(squared)
-            unit[0, j], unit[1, j], unit[2, j] = x / away[j], y / away[j], z / away[j]
-            if smooth:
-                weights[j] = cosine_cutoff(squared * scale)
+        _directions(vectors[first : first + n], order, scale, smooth, unit, away, weights)
         for later in range(n_kinds):
             for t in range(n_terms):
                 for j in range(n):
                     sums[t, j] = 0.0
             for k in range(starts[later], starts[later + 1]):
-                x, y, z, far = unit[0, k], unit[1, k], unit[2, k], away[k]
-                for j in range(k):
-                    c = unit[0, j] * x + unit[1, j] * y + unit[2, j] * z
-                    around = away[j] * away[j] + far * far
-                    across = around - 2.0 * away[j] * far * c
-                    cosines[j] = c
-                    spread[j] = around + across
-                    pair[j] = weights[j] * weights[k]
-                    if smooth:
-                        pair[j] *= cosine_cutoff(across * scale)
+                _pairs_with(k, unit, away, weights, scale, smooth, cosines, spread, pair)
                 for d in range(len(decays)):
                     for j in range(k):
                         powers[j] = pair[j] * negative_exponential(decays[d] * spread[j])
@@ -171,6 +156,51 @@ def sum_angular(
                     for j in range(starts[earlier], starts[earlier + 1]):
                         total += sums[t, j]
                     out[centre, place, t] = total
+
+
+@njit(cache=True, fastmath=True)
+def _directions(
+    vectors: NDArray[np.float64],
+    order: NDArray[np.int64],
+    scale: float,
+    smooth: bool,
+    unit: NDArray[np.float64],
+    away: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> None:
+    # of one atom's neighbours (n, 3) in their order by species: unit (3, n), away (n,) Å and weights (n,) are filled
+    for j in range(len(vectors)):
+        x, y, z = vectors[order[j], 0], vectors[order[j], 1], vectors[order[j], 2]
+        squared = x * x + y * y + z * z
+        away[j] = np.sqrt(squared)
+        unit[0, j], unit[1, j], unit[2, j] = x / away[j], y / away[j], z / away[j]
+        if smooth:
+            weights[j] = cosine_cutoff(squared * scale)
+
+
+@njit(cache=True, fastmath=True)
+def _pairs_with(
+    k: int,
+    unit: NDArray[np.float64],
+    away: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    scale: float,
+    smooth: bool,
+    cosines: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    pair: NDArray[np.float64],
+) -> None:
+    # of the pairs of neighbour k with those before it: cos θ, Σ r² in Å² and the weight are filled, (k,) each
+    x, y, z, far = unit[0, k], unit[1, k], unit[2, k], away[k]
+    for j in range(k):
+        c = unit[0, j] * x + unit[1, j] * y + unit[2, j] * z
+        around = away[j] * away[j] + far * far
+        across = around - 2.0 * away[j] * far * c
+        cosines[j] = c
+        spread[j] = around + across
+        pair[j] = weights[j] * weights[k]
+        if smooth:
+            pair[j] *= cosine_cutoff(across * scale)
 
 
 @njit(cache=True, fastmath=True)
