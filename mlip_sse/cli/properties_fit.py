@@ -78,8 +78,9 @@ def _text(report: "FitReport", n_nulls: int) -> str:
     ]
     if report.noise:
         lines.append(
-            f"repeated measurements of {report.noise['n_materials']:.0f} materials: no model can be better than "
-            f"MAE {report.noise['best_mae']:.2g}, R² {report.noise['best_r2']:.2g}"
+            f"repeated measurements of {report.noise['n_materials']:.0f} materials: no model can be better than about "
+            f"MAE {report.noise['best_mae']:.2g} ({report.noise['best_mae_low']:.2g} … "
+            f"{report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}"
         )
     if report.useless:
         lines.append(f"features that say nothing here: {report.useless}")

@@ -50,7 +50,8 @@ def _asked(trained: "TrainedModel", materials: list[str]) -> "PropertyTable":
     recipe = trained.recipe
     polymers = () if recipe.polymers is None else tuple(recipe.polymers.model_dump().values())
     temperature = () if recipe.temperature is None else (recipe.temperature,)
-    wanted = (*recipe.feature_columns, *polymers, *temperature)
+    cell = () if recipe.cell is None else recipe.cell.names
+    wanted = tuple(dict.fromkeys((*recipe.feature_columns, *cell, *polymers, *temperature)))
     if wanted:
         raise InputError(
             f"found formulas alone, expected also {', '.join(wanted)}: give a table (.csv) with composition, "

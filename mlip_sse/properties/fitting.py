@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mlip_sse.analysis.results import to_plain
 from mlip_sse.errors import FormatError, InputError
+from mlip_sse.properties.cells import CellFeatures
 from mlip_sse.properties.classification import PropertyClassifier, classes_of
 from mlip_sse.properties.composition import N_ELEMENTS, element_fractions
 from mlip_sse.properties.contract import CLASSIFIERS, MODELS, Classification, Prediction, entry_of
@@ -211,7 +212,7 @@ def sample_of(recipe: PropertyRecipe, table: PropertyTable) -> tuple[PropertyTab
 
 
 def features_of(recipe: PropertyRecipe, table: PropertyTable) -> tuple[tuple[str, ...], Floats]:
-    """Return names and values (n_rows, n_features) of the features; element fractions last."""
+    """Return names and values (n_rows, n_features): blocks, columns, cell, polymers; element fractions last."""
     names: list[str] = []
     parts: list[Floats] = []
     if recipe.features:
@@ -223,17 +224,29 @@ def features_of(recipe: PropertyRecipe, table: PropertyTable) -> tuple[tuple[str
     for column in recipe.feature_columns:
         names.append(column)
         parts.append(table.numbers(column)[:, None])
+    if recipe.cell is not None:
+        columns, cell = recipe.cell, CellFeatures(recipe.cell.mobile)
+        names += cell.names
+        parts.append(
+            cell.featurize(
+                table.compositions,
+                np.column_stack([table.numbers(column) for column in columns.lengths]),
+                np.column_stack([table.numbers(column) for column in columns.angles]),
+                table.numbers(columns.n_formulas),
+                table.numbers(columns.space_group),
+            )
+        )
     if recipe.polymers is not None:
         from mlip_sse.properties.polymers import PolymerFeatures
 
-        columns, block = recipe.polymers, PolymerFeatures()
+        named, block = recipe.polymers, PolymerFeatures()
         names += block.names
         parts.append(
             block.featurize(
-                table.texts(columns.unit),
-                table.texts(columns.salt),
-                table.numbers(columns.molar_mass),
-                table.numbers(columns.molality),
+                table.texts(named.unit),
+                table.texts(named.salt),
+                table.numbers(named.molar_mass),
+                table.numbers(named.molality),
             )
         )
     if any(_entry(recipe, each.name).eats == "fractions" for each in recipe.models):
@@ -289,7 +302,8 @@ def gaps_of(recipe: PropertyRecipe) -> dict[str, npt.NDArray[np.intp]]:
         if np.isnan(made.featurize(["LiCl"], [None])).all():
             structure += range(start, start + len(made.names))
         start += len(made.names)
-    return named_gaps(structure, range(start, start + len(recipe.feature_columns)))
+    n_columns = len(recipe.feature_columns) + (0 if recipe.cell is None else len(CellFeatures().names))
+    return named_gaps(structure, range(start, start + n_columns))
 
 
 def _entry(recipe: PropertyRecipe, name: str) -> Any:

@@ -15,6 +15,7 @@ from mlip_sse.specs import EntrySpec, Spec, load_spec
 
 __all__ = [
     "PROPERTY_RECIPES",
+    "CellColumns",
     "ColumnSource",
     "ModelSettings",
     "PolymerColumns",
@@ -64,6 +65,21 @@ class PolymerColumns(Spec):
     molality: str = Field("molality", description="of the salt, in mol/kg")
 
 
+class CellColumns(Spec):
+    """Columns of a printed unit cell, for the features of `mlip_sse.properties.cells`."""
+
+    lengths: tuple[str, str, str] = Field(("a", "b", "c"), description="a, b and c in Å")
+    angles: tuple[str, str, str] = Field(("alpha", "beta", "gamma"), description="α, β and γ in degrees")
+    n_formulas: str = Field("Z", description="formulas in the cell")
+    space_group: str = Field("space_group", description="number of the space group")
+    mobile: str = Field("Li", description="the mobile element")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return (*self.lengths, *self.angles, self.n_formulas, self.space_group)
+
+
 class ModelSettings(Spec):
     """A candidate model."""
 
@@ -108,6 +124,11 @@ class PropertyRecipe(EntrySpec):
     material: str = Field("composition", description="column that says what a material is: rows of one stay together")
     features: tuple[str, ...] = Field(("magpie",), description="blocks of features by name")
     feature_columns: tuple[str, ...] = Field((), description="columns of numbers that are features as they stand")
+    cell: CellColumns | None = Field(
+        None,
+        description="columns of a printed unit cell: volume per atom, density of the mobile ion, crystal system",
+        examples=[{"space_group": "Space group #"}],
+    )
     polymers: PolymerColumns | None = Field(
         None, description="columns of polymer electrolytes", examples=[{"unit": "smiles"}]
     )
@@ -128,8 +149,9 @@ class PropertyRecipe(EntrySpec):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if not (self.features or self.feature_columns or self.polymers or _eats_fractions(self.models)):
-            raise ValueError("nothing to learn from, expected features, feature_columns or polymers")
+        given = (self.features, self.feature_columns, self.cell, self.polymers)
+        if not (any(given) or _eats_fractions(self.models)):
+            raise ValueError("nothing to learn from, expected features, feature_columns, cell or polymers")
         unknown = [block for each in self.models for block in each.features or () if block not in self.features]
         if unknown:
             raise ValueError(f"a model names the features {unknown[0]!r}, expected one of {', '.join(self.features)}")

@@ -158,7 +158,8 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
     if report.noise:
         noise = (
             f"Repeated measurements of {report.noise['n_materials']:.0f} materials differ so much that no model can be "
-            f"better than MAE {report.noise['best_mae']:.2g}, R² {report.noise['best_r2']:.2g}."
+            f"better than about MAE {report.noise['best_mae']:.2g} (95 % interval {report.noise['best_mae_low']:.2g} to "
+            f"{report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}."
         )
     return tag(
         "section",

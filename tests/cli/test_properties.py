@@ -153,6 +153,30 @@ def test_rows_that_lack_features_are_counted(files, program):
     assert program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv").err == ""
 
 
+def test_a_printed_cell_is_learnt_from(files, program):
+    """The modulus follows the volume of an atom, which no single column says; a cell of the table may be empty."""
+    recipe = RECIPE.replace("feature_columns: [size]", "cell: {space_group: group}")
+    (files / "recipe.yaml").write_text(recipe)
+    rng = np.random.default_rng(1)
+    rows = ["formula,K,a,b,c,alpha,beta,gamma,Z,group"]
+    for number in range(1, 71):
+        a, volume = rng.uniform(3, 9), rng.uniform(8, 20)
+        c = volume * 4 * (number + 1) / a**2
+        rows.append(f"Li{number}Cl,{10 ** (4 - volume / 10):.4f},{a},{a},{c},90,90,90,4,{rng.choice([99, 195])}")
+    (files / "table.csv").write_text("\n".join(rows) + "\n")
+    done = program(
+        "properties", "fit", files / "recipe.yaml", "--table", files / "table.csv", "--out", files / "model", "--json"
+    )
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["metrics"]["r2"]["value"] > 0.9
+    asked = program("properties", "predict", files / "model", "NaCl", "--out", files / "out.csv")
+    assert "found formulas alone, expected also a, b, c, alpha, beta, gamma, Z, group" in asked.err
+    (files / "new.csv").write_text("composition,a,b,c,alpha,beta,gamma,Z,group\nLi5Cl,6,6,6,90,90,90,3,\n")
+    asked = program("properties", "predict", files / "model", files / "new.csv", "--out", files / "out.csv")
+    assert asked.code == 0, asked.err
+    assert read_table(files / "out.csv").numbers("modulus_gpa")[0] == pytest.approx(10 ** (4 - 1.2), rel=0.3)
+
+
 def test_a_given_table_has_a_page_that_says_so(files, program):
     rows = (files / "table.csv").read_text().splitlines()
     (files / "train.csv").write_text("\n".join(rows[:46]) + "\n")

@@ -135,5 +135,8 @@ def test_the_ceiling_is_the_spread_of_repeated_measurements():
     assert found["noise_sd"] == pytest.approx(0.5, rel=0.06)  # 600 degrees of freedom: 3 %
     assert found["best_r2"] == pytest.approx(1 - 0.25 / 4.25, abs=0.02)
     assert found["best_mae"] == pytest.approx(0.5 * np.sqrt(2 / np.pi), rel=0.06)
+    assert found["best_mae_low"] < 0.5 * np.sqrt(2 / np.pi) < found["best_mae_high"]
+    twin = [abs(each - y[3 * at : 3 * at + 3].mean()) * np.sqrt(1.5) for at in range(300) for each in y[3 * at :][:3]]
+    assert found["best_mae"] == pytest.approx(np.mean(twin))
     with pytest.raises(InputError, match="no material with two measurements"):
         noise_ceiling(y[:3], ["a", "b", "c"])

@@ -104,21 +104,31 @@ def test_the_tobit_line_is_that_of_exact_rows_where_nothing_is_censored(sample):
     np.testing.assert_allclose(fitted.predict(features).value, expected, atol=1e-3)
 
 
-def test_the_process_without_limits_is_the_closed_form():
-    from mlip_sse.properties.learner import Training
-    from mlip_sse.properties.models.gaussian_process import GaussianProcess, _distances, _matern
+@pytest.mark.parametrize("kernel", ["matern", "laplacian"])
+def test_the_process_without_limits_is_the_closed_form(kernel):
+    """Against kernels written out row by row and a plain solve."""
+    from mlip_sse.properties.models.gaussian_process import GaussianProcess
+
+    def covariance(first, second):
+        if kernel == "laplacian":
+            return np.array([[np.exp(-np.abs(a - b).sum() / fitted.length) for b in second] for a in first])
+        r = np.array([[np.sqrt(5) * np.linalg.norm(a - b) / fitted.length for b in second] for a in first])
+        return (1 + r + r**2 / 3) * np.exp(-r)
 
     rng = np.random.default_rng(7)
     x, y = rng.normal(size=(40, 2)), rng.normal(size=40)
-    fitted = GaussianProcess(n_steps=3).fit(Training(x, y, np.zeros(40, np.int8), np.arange(40), None, 0))
+    learner = GaussianProcess(n_steps=3, kernel=kernel)
+    fitted = learner.fit(Training(x, y, np.zeros(40, np.int8), np.arange(40), None, 0))
     asked = rng.normal(size=(5, 2))
-    kernel = _matern(_distances(x, x), fitted.variance, fitted.length) + fitted.noise**2 * np.eye(40)
-    across = _matern(_distances(asked, x), fitted.variance, fitted.length)
+    known = fitted.variance * covariance(x, x) + fitted.noise**2 * np.eye(40)
+    across = fitted.variance * covariance(asked, x)
     standard = (y - y.mean()) / y.std()
     value, spread = fitted.predict(asked, None)
-    np.testing.assert_allclose(value, y.mean() + y.std() * across @ np.linalg.solve(kernel, standard), rtol=1e-8)
-    variance = fitted.variance + fitted.noise**2 - np.sum(across * np.linalg.solve(kernel, across.T).T, axis=1)
+    np.testing.assert_allclose(value, y.mean() + y.std() * across @ np.linalg.solve(known, standard), rtol=1e-8)
+    variance = fitted.variance + fitted.noise**2 - np.sum(across * np.linalg.solve(known, across.T).T, axis=1)
     np.testing.assert_allclose(spread, y.std() * np.sqrt(variance), rtol=1e-8)
+    with pytest.raises(InputError, match="found the kernel 'cubic', expected matern or laplacian"):
+        GaussianProcess(kernel="cubic").fit(Training(x, y, np.zeros(40, np.int8), np.arange(40), None, 0))
 
 
 def test_the_arrhenius_readout_is_right_where_the_plain_one_has_no_data():

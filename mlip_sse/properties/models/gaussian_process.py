@@ -1,6 +1,12 @@
 """A Gaussian process that knows limits: exact rows have a normal likelihood, limits the probability beyond them.
 
-    k(x, x′) = v (1 + √5 r + 5 r²/3) e^(−√5 r),   r = |x − x′|/ℓ
+    Matérn:     k(x, x′) = v (1 + √5 r + 5 r²/3) e^(−√5 r),   r = |x − x′|/ℓ
+    Laplacian:  k(x, x′) = v e^(−r),                          r = Σ_i |x_i − x′_i|/ℓ
+
+The first is smooth, in the Euclidean distance. The second has a kink at each training row and adds up differences
+column by column, so that one odd feature does not rule; it is what a doping series is like, in which a neighbour says
+much and a third material little.
+
 
 Exact rows alone would be closed form; with limits the posterior is that of Laplace, a normal about the mode f̂ of
 p(f | y), found by Newton's method, and ln v, ln ℓ and ln s maximise its evidence (Rasmussen and Williams, algorithm
@@ -12,13 +18,15 @@ Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), sections
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
+from mlip_sse.errors import InputError
 from mlip_sse.properties.censoring import Signs, tobit_log_likelihood, tobit_slopes
 from mlip_sse.properties.learner import Training
 from mlip_sse.properties.storage import storable
@@ -26,6 +34,7 @@ from mlip_sse.properties.storage import storable
 __all__ = ["FittedGaussianProcess", "GaussianProcess"]
 
 Floats = npt.NDArray[np.float64]
+Kernel = Literal["matern", "laplacian"]
 
 _CHUNK = 4096
 _NEWTON_STEPS = 30
@@ -50,6 +59,8 @@ class FittedGaussianProcess:
         v, ℓ and s.
     centre, unit
         Mean and standard deviation of the target.
+    kernel
+        Its name.
     """
 
     rows: Floats
@@ -61,13 +72,15 @@ class FittedGaussianProcess:
     noise: float
     centre: float
     unit: float
+    kernel: Kernel = "matern"
 
     def predict(self, features: Floats, temperature_k: Floats | None) -> tuple[Floats, Floats]:
         """Return mean and standard deviation (noise included) of the posterior."""
         value, spread = np.empty(len(features)), np.empty(len(features))
         for start in range(0, len(features), _CHUNK):
             part = slice(start, start + _CHUNK)
-            covariance = _matern(_distances(features[part], self.rows), self.variance, self.length)
+            apart = _distances(features[part], self.rows, self.kernel)
+            covariance = self.variance * _correlation(apart / self.length, self.kernel)
             inner = solve_triangular(self.factor, self.root[:, None] * covariance.T, lower=True)
             value[part] = covariance @ self.weights
             spread[part] = np.sqrt(np.maximum(self.variance - (inner**2).sum(axis=0), 0.0) + self.noise**2)
@@ -76,35 +89,46 @@ class FittedGaussianProcess:
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """Matérn 5/2 process.
+    """A process of one kernel.
 
     Parameters
     ----------
+    kernel
+        ``matern`` (5/2) or ``laplacian``.
     max_rows
         More rows are thinned to so many, drawn at random: the cost grows with the cube.
     n_steps
         Steps of the search for variance, length and noise.
     """
 
+    kernel: Kernel = "matern"
     max_rows: int = 1200
     n_steps: int = 25
     knows_limits: ClassVar[bool] = True
 
     def fit(self, training: Training) -> FittedGaussianProcess:
-        """Fit."""
+        """Fit.
+
+        Raises
+        ------
+        InputError
+            When there is no such kernel.
+        """
+        if self.kernel not in get_args(Kernel):
+            raise InputError(f"found the kernel {self.kernel!r}, expected {' or '.join(get_args(Kernel))}")
         if len(training.y) > self.max_rows:
             rng = np.random.default_rng(training.seed)
             training = training.part(np.sort(rng.choice(len(training.y), self.max_rows, replace=False)))
         centre, unit = float(np.mean(training.y)), float(np.std(training.y)) or 1.0
         y, x = (training.y - centre) / unit, training.features
-        distances = _distances(x, x)
+        distances = _distances(x, x, self.kernel)
         usual = float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0
         mode = np.zeros(len(y))
 
         def loss(packed: Floats) -> float:
             nonlocal mode
             variance, length, noise = np.exp(packed)
-            kernel = _matern(distances, variance, length)
+            kernel = variance * _correlation(distances / length, self.kernel)
             mode, _, _, _, evidence = _laplace(kernel, y, training.signs, noise, mode)
             prior = 0.5 * float(np.sum(((packed - start) / 1.5) ** 2))
             return prior - evidence
@@ -113,9 +137,9 @@ class GaussianProcess:
         bounds = [(-4.0, 4.0), (start[1] - 4.0, start[1] + 4.0), (-4.0, 1.0)]
         found = minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": self.n_steps}).x
         variance, length, noise = (float(each) for each in np.exp(found))
-        kernel = _matern(distances, variance, length)
+        kernel = variance * _correlation(distances / length, self.kernel)
         _, weights, root, factor, _ = _laplace(kernel, y, training.signs, noise, mode)
-        return FittedGaussianProcess(x, weights, root, factor, variance, length, noise, centre, unit)
+        return FittedGaussianProcess(x, weights, root, factor, variance, length, noise, centre, unit, self.kernel)
 
 
 def _laplace(
@@ -138,13 +162,19 @@ def _laplace(
     return mode, a, root, factor, evidence
 
 
-def _matern(distances: Floats, variance: float, length: float) -> Floats:
-    scaled = np.sqrt(5.0) * distances / length
-    found: Floats = variance * (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+def _correlation(scaled: Floats, kernel: Kernel) -> Floats:
+    """Return k/v at distances over ℓ."""
+    if kernel == "laplacian":
+        falling: Floats = np.exp(-scaled)
+        return falling
+    steep = np.sqrt(5.0) * scaled
+    found: Floats = (1.0 + steep + steep**2 / 3.0) * np.exp(-steep)
     return found
 
 
-def _distances(first: Floats, second: Floats) -> Floats:
+def _distances(first: Floats, second: Floats, kernel: Kernel) -> Floats:
+    if kernel == "laplacian":
+        return cdist(first, second, "cityblock")
     squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None, :] - 2.0 * first @ second.T
     found: Floats = np.sqrt(np.maximum(squared, 0.0))
     return found
