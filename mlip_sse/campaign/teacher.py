@@ -1,6 +1,6 @@
 """The teacher check: dynamics with the reference itself at the highest temperature, from frames of the student's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,22 +113,7 @@ def teach(
     ]
     if not student:
         return TeacherCheck(kelvin, 0.0, None, None, None, False, {}, (f"no run of the student at {kelvin:g} K",))
-    duration_ps = longer * spec.production.teacher_ps
-    n_runs = _RUNS if duration_ps >= _RUNS * _LEAST_PS else 1
-    identity = reference.identity()
-    inputs = [
-        md_inputs(
-            identity,
-            _frame(student[k % len(student)], -1 if k < len(student) else 0),
-            temperature_k=kelvin,
-            duration_ps=duration_ps / n_runs,
-            timestep_fs=spec.explore.timestep_fs,
-            every_fs=_every_fs(spec),
-            warm_up_ps=_WARM_UP_PS,
-            seed=number_from(spec.seed, "teacher", k),
-        )
-        for k in range(n_runs)
-    ]
+    inputs = _inputs(spec, student, reference, kelvin, longer * spec.production.teacher_ps)
     told = None if say is None else (lambda state: say("teacher", state))
     done = engine.run("label", md_work(reference.spec), inputs, progress=told)
     folders = [outcome.folder.path for outcome in done]
@@ -143,6 +128,27 @@ def teach(
     teacher = [read_run(*each) for each in zip(folders, inputs, results, strict=True)]
     found = compare(student, teacher, spec.mobile, kelvin)
     return TeacherCheck(**{**found, "n_steps": n_steps, "atom_steps_s": speed})
+
+
+def _inputs(
+    spec: CampaignSpec, student: Sequence[Trajectory], reference: Reference, kelvin: float, duration_ps: float
+) -> list[dict[str, Any]]:
+    """Return the teacher's runs, which share the time and start where runs of the student ended or began."""
+    n_runs = _RUNS if duration_ps >= _RUNS * _LEAST_PS else 1
+    identity = reference.identity()
+    return [
+        md_inputs(
+            identity,
+            _frame(student[k % len(student)], -1 if k < len(student) else 0),
+            temperature_k=kelvin,
+            duration_ps=duration_ps / n_runs,
+            timestep_fs=spec.explore.timestep_fs,
+            every_fs=_every_fs(spec),
+            warm_up_ps=_WARM_UP_PS,
+            seed=number_from(spec.seed, "teacher", k),
+        )
+        for k in range(n_runs)
+    ]
 
 
 def _every_fs(spec: CampaignSpec) -> float:

@@ -165,25 +165,14 @@ def couple_events(
             f"found {period} frames for a window of ±{window} frames, expected at least {4 * (2 * window + 1)}: "
             "choose a shorter window or give a longer trajectory"
         )
-    turn_frames, turn_units = _alive(turns, start, stop)
-    hop_frames, hop_units = _alive(hops, start, stop)
-    n_turns, n_hops = len(turn_frames), len(hop_frames)
-    lags = np.zeros(period, dtype=np.int64)
-    n_units = 1 + int(max(turn_units.max(initial=-1), hop_units.max(initial=-1)))
-    by_unit = np.argsort(hop_units, kind="stable")
-    offsets = np.searchsorted(hop_units[by_unit], np.arange(n_units + 1)).astype(np.int64)
-    _count_lags(turn_frames, turn_units, hop_frames[by_unit], offsets, lags)
+    seen_turns, seen_hops = _alive(turns, start, stop), _alive(hops, start, stop)
+    n_turns, n_hops = len(seen_turns[0]), len(seen_hops[0])
+    lags = _lags_of(seen_turns, seen_hops, period)
     counts = _windowed(lags, window)
     found, mean, spread = int(counts[0]), float(counts.mean()), float(counts.std())
     p_value = float((counts >= found).mean()) if n_turns and n_hops else None
     detectable = _detectable(spread, confidence) / n_turns if n_turns else math.inf
-    word: Word = "no coupling seen"
-    if p_value is None or n_turns < _FEWEST_EVENTS or n_hops < _FEWEST_EVENTS:
-        word = "not enough events"
-    elif p_value <= 1.0 - confidence:
-        word = "coupled"
-    elif detectable > 1.0:
-        word = "not enough events"
+    word = _word(p_value, min(n_turns, n_hops), detectable, confidence)
     method = f"coincidences within {window * frame_spacing_fs / 1000:.3g} ps beyond the mean of {period} cyclic shifts"
     shown = min(10 * window if longest_lag is None else longest_lag, period // 2 - 1)
     ratios, limits = _ratios(lags, shown, max(1, window // 2), confidence)
@@ -200,6 +189,28 @@ def couple_events(
         ratios=ratios,
         null_limits=limits,
     )
+
+
+def _lags_of(
+    turns: tuple[NDArray[np.int64], NDArray[np.int64]], hops: tuple[NDArray[np.int64], NDArray[np.int64]], period: int
+) -> NDArray[np.int64]:
+    """Count the pairs of a turn and a hop of the same unit by their cyclic lag, (period,) frames."""
+    (turn_frames, turn_units), (hop_frames, hop_units) = turns, hops
+    lags = np.zeros(period, dtype=np.int64)
+    n_units = 1 + int(max(turn_units.max(initial=-1), hop_units.max(initial=-1)))
+    by_unit = np.argsort(hop_units, kind="stable")
+    offsets = np.searchsorted(hop_units[by_unit], np.arange(n_units + 1)).astype(np.int64)
+    _count_lags(turn_frames, turn_units, hop_frames[by_unit], offsets, lags)
+    return lags
+
+
+def _word(p_value: float | None, n_fewer: int, detectable: float, confidence: float) -> Word:
+    """Return what may be said, of the p-value, the number of the rarer events, and the least coupling to be seen."""
+    if p_value is None or n_fewer < _FEWEST_EVENTS:
+        return "not enough events"
+    if p_value <= 1.0 - confidence:
+        return "coupled"
+    return "not enough events" if detectable > 1.0 else "no coupling seen"
 
 
 def couple_rates(

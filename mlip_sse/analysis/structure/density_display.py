@@ -1,6 +1,6 @@
 """Pictures of a density: a plane through the free energy for print, isosurfaces to turn and look into."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from plotly.graph_objects import Figure as Scene
 
+    from mlip_sse.analysis.structure.density import IonDensity
     from mlip_sse.analysis.structure.density_analysis import DensityMapResult
+    from mlip_sse.analysis.structure.density_peaks import DensityPeaks
 
 __all__ = ["cell_edges", "channel_scene", "plot_slice"]
 
@@ -70,7 +72,7 @@ def channel_scene(result: "DensityMapResult", level: float | None = None) -> "Sc
     level
         Density of the outer surface in Å⁻³; that of the percolation by default.
     """
-    from plotly.graph_objects import Figure, Mesh3d, Scatter3d
+    from plotly.graph_objects import Figure
 
     density = result.density
     outer = result.isosurface_level if level is None else level
@@ -79,51 +81,11 @@ def channel_scene(result: "DensityMapResult", level: float | None = None) -> "Sc
         raise InputError(f"found the level {outer:.4g} Å⁻³, expected one between {lowest:.4g} and {highest:.4g} Å⁻³")
     inner = float(np.sqrt(outer * highest))
     figure = Figure()
-    outline = cell_edges(density.cell)
-    figure.add_trace(
-        Scatter3d(
-            x=outline[:, 0],
-            y=outline[:, 1],
-            z=outline[:, 2],
-            mode="lines",
-            line={"color": "#666666", "width": 2},
-            name="cell",
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
-    for value, colour, opacity in ((outer, COLOURS[3], 0.35), (inner, COLOURS[0], 1.0)):
-        fractions, triangles = _light_surface(density.values, value)
-        vertices = np.round(fractions @ density.cell, 3)
-        figure.add_trace(
-            Mesh3d(
-                x=vertices[:, 0],
-                y=vertices[:, 1],
-                z=vertices[:, 2],
-                i=triangles[:, 0],
-                j=triangles[:, 1],
-                k=triangles[:, 2],
-                color=colour,
-                opacity=opacity,
-                name=f"{value:.3g} Å⁻³",
-                hoverinfo="name",
-                showlegend=True,
-            )
-        )
+    figure.add_trace(_outline(density.cell))
+    figure.add_trace(_surface(density, outer, COLOURS[3], 0.35))
+    figure.add_trace(_surface(density, inner, COLOURS[0], 1.0))
     if result.peaks is not None:
-        places = result.peaks.positions
-        figure.add_trace(
-            Scatter3d(
-                x=places[:, 0],
-                y=places[:, 1],
-                z=places[:, 2],
-                mode="markers",
-                marker={"size": 3 + 5 * np.sqrt(np.minimum(result.peaks.occupancies, 1.5)), "color": COLOURS[4]},
-                text=[f"{occupancy:.2f} ions" for occupancy in result.peaks.occupancies],
-                hoverinfo="text",
-                name="peaks",
-            )
-        )
+        figure.add_trace(_marks(result.peaks))
     figure.update_layout(
         scene={"aspectmode": "data", "xaxis_title": "x (Å)", "yaxis_title": "y (Å)", "zaxis_title": "z (Å)"},
         margin={"l": 0, "r": 0, "t": 10, "b": 0},
@@ -131,6 +93,36 @@ def channel_scene(result: "DensityMapResult", level: float | None = None) -> "Sc
         template="plotly_white",
     )
     return figure
+
+
+def _outline(cell: NDArray[np.float64]) -> Any:
+    """Return the edges of a cell (3, 3) Å as lines."""
+    from plotly.graph_objects import Scatter3d
+
+    x, y, z = cell_edges(cell).T
+    line = {"color": "#666666", "width": 2}
+    return Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name="cell", hoverinfo="skip", showlegend=False)
+
+
+def _surface(density: "IonDensity", level: float, colour: str, opacity: float) -> Any:
+    """Return the surface of equal density at a level in Å⁻³."""
+    from plotly.graph_objects import Mesh3d
+
+    fractions, triangles = _light_surface(density.values, level)
+    x, y, z = np.round(fractions @ density.cell, 3).T
+    i, j, k = triangles.T
+    look = {"color": colour, "opacity": opacity, "hoverinfo": "name", "showlegend": True}
+    return Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, name=f"{level:.3g} Å⁻³", **look)
+
+
+def _marks(peaks: "DensityPeaks") -> Any:
+    """Return the peaks of the density as balls, larger where more of an ion stands."""
+    from plotly.graph_objects import Scatter3d
+
+    x, y, z = peaks.positions.T
+    marker = {"size": 3 + 5 * np.sqrt(np.minimum(peaks.occupancies, 1.5)), "color": COLOURS[4]}
+    said = [f"{occupancy:.2f} ions" for occupancy in peaks.occupancies]
+    return Scatter3d(x=x, y=y, z=z, mode="markers", marker=marker, text=said, hoverinfo="text", name="peaks")
 
 
 def _light_surface(values: NDArray[np.float64], level: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlip_sse.potentials.equivariant.network import weights_bytes
 
@@ -97,9 +98,7 @@ def make_watch(
                 self.gain = (trainer.current_epoch, force_error)
             if force_error < self.best:
                 self.best = force_error
-                state = module.model["sole_model"].state_dict()
-                weights = {name: np.array(value.detach().cpu().numpy()) for name, value in state.items()}
-                write_whole(folder / BEST_FILE, weights_bytes(weights))
+                write_whole(folder / BEST_FILE, weights_bytes(_weights_of(module)))
 
         def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
             force_error = _metric(trainer, "val0_epoch/forces_mae")
@@ -112,13 +111,23 @@ def make_watch(
             if trainer.current_epoch - self.gain[0] >= patience:
                 trainer.should_stop = True
             _write_curve(folder / CURVE_FILE, self.rows)
-            part = folder / f".part-{CHECKPOINT_FILE}"
-            trainer.save_checkpoint(part, weights_only=False)
-            os.replace(part, folder / CHECKPOINT_FILE)
+            _write_checkpoint(folder, trainer)
             if report is not None:
                 report(epoch, f"validation {1e3 * force_error:.1f} meV/Å, {1e3 * energy_error:.2f} meV/atom")
 
     return Watch()
+
+
+def _weights_of(module: Any) -> dict[str, NDArray[Any]]:
+    state = module.model["sole_model"].state_dict()
+    return {name: np.array(value.detach().cpu().numpy()) for name, value in state.items()}
+
+
+def _write_checkpoint(folder: Path, trainer: Any) -> None:
+    """Put a checkpoint in place at once: training may be killed at any moment."""
+    part = folder / f".part-{CHECKPOINT_FILE}"
+    trainer.save_checkpoint(part, weights_only=False)
+    os.replace(part, folder / CHECKPOINT_FILE)
 
 
 def _metric(trainer: Any, name: str) -> float:
