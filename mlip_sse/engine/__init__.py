@@ -7,8 +7,9 @@
 The names below load on first use, so that a worker process starts without what only its caller needs.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlip_sse.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mlip_sse.engine.lanes import LANES, Engine, Lane, LaneName
@@ -60,12 +61,4 @@ _HOME = {
     "task_id": "task_folder",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

@@ -3,8 +3,9 @@
 The names below load on first use: a worker that runs one of them shall not wait for the others.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlip_sse.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mlip_sse.md_protocols.barrier_tasks import NebResult
@@ -155,12 +156,4 @@ _HOME = {
     "run_thermal_expansion": "expansion_run",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

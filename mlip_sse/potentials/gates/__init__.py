@@ -3,8 +3,9 @@
 The names below load on first use: dynamics looks at bonds as it runs, and shall not wait for the gates themselves.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlip_sse.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mlip_sse.potentials.gates.result import GateResult
@@ -33,12 +34,4 @@ _HOME = {
     "to_plain": "structures",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

@@ -3,8 +3,9 @@
 The names below load on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlip_sse.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mlip_sse.structures.interfaces.building import InterfaceSettings, build_interfaces
@@ -55,12 +56,4 @@ _HOME = {
     "strain_energy": "energies",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)
