@@ -13,24 +13,22 @@ import numpy.typing as npt
 from numba import njit
 
 from mlip_sse.trajectory.model import Trajectory
+from tests.analysis.transport import walkers
 
 __all__ = ["CASES", "N_FRAMES", "SPACING_FS", "Case", "trajectory", "true_diffusivity"]
 
 Floats = npt.NDArray[np.float64]
+Sites = npt.NDArray[np.int64]
 
 N_FRAMES, SPACING_FS, SITE_DISTANCE_A = 4000, 100.0, 2.8
 PER_FRAME = 1000.0 / SPACING_FS * 1e-4
 """cm²/s of 1 Å² a frame."""
 
 _LATTICES = {
-    "simple cubic": np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]),
-    "body centred": np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]),
-    "layers": np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]]),
-    "face centred": np.array(
-        [[i, j, 0] for i in (-1, 1) for j in (-1, 1)]
-        + [[i, 0, j] for i in (-1, 1) for j in (-1, 1)]
-        + [[0, i, j] for i in (-1, 1) for j in (-1, 1)]
-    ),
+    "simple cubic": walkers.CUBIC,
+    "body centred": walkers.BODY_CENTRED,
+    "layers": walkers.CUBIC[:4],
+    "face centred": walkers.FACE_CENTRED,
 }
 _CAGE_A, _VERTEX_A, _INTRA = 5.0, 1.5, 30.0
 _PERIOD_A, _SUBSTEPS = 2.8, 20
@@ -99,20 +97,40 @@ def displacements(case: Case, n_frames: int, seed: int, faster: float = 1.0, n_i
     """Return where the ions of a run are beside where they began, without vibration, (n_frames, n_ions, 3) Å."""
     rng = np.random.default_rng(seed)
     n_ions, rate = n_ions or case.size, case.rate * faster
-    if case.kind == "caged":
-        return np.asarray(_free(rng, n_ions, n_frames, rate) * SITE_DISTANCE_A)
-    if case.kind == "rattling pairs":
-        return np.asarray(_pairs(rng, n_ions, n_frames, rate) * SITE_DISTANCE_A)
-    if case.kind == "cages":
-        return np.asarray(_cages(rng, n_ions, n_frames, rate, _INTRA, _CAGE_A, _VERTEX_A))
-    if case.kind == "random barriers":
-        rates = 10 ** np.random.default_rng(case.seed).uniform(-2.0, 0.0, (6, 6, 6, 3))
-        return np.asarray(_barriers(rng, n_ions, n_frames, rate, rates) * SITE_DISTANCE_A)
     if case.kind == "cosine potential":
         return np.asarray(_cosine(rng, n_ions, n_frames, _SUBSTEPS, case.rate, _free_step(case), _PERIOD_A))
-    neighbours = _LATTICES[case.kind]
-    unit = SITE_DISTANCE_A / np.sqrt((neighbours[0] ** 2).sum())
-    return np.asarray(_lattice_gas(rng, case.size, case.vacancies, n_frames, rate * case.vacancies, neighbours) * unit)
+    if case.kind in _LATTICES:
+        neighbours = _LATTICES[case.kind]
+        unit = SITE_DISTANCE_A / np.sqrt((neighbours[0] ** 2).sum())
+        gas = walkers.lattice_gas(rng, case.size, case.vacancies, n_frames, rate * case.vacancies, neighbours)
+        return np.asarray(gas.transpose(2, 0, 1) * unit)
+    rates, targets, steps = network_of(case)
+    start = rng.integers(len(rates), size=n_ions)
+    return np.asarray(_walk(rng, start, n_frames, np.cumsum(rates * rate, axis=1), targets, steps))
+
+
+def network_of(case: Case) -> tuple[Floats, Sites, Floats]:
+    """Return the sites of a cell and the jumps from each, (n_sites, n_jumps): rate, site, and vector (…, 3) in Å."""
+    axes = np.concatenate([np.eye(3), -np.eye(3)])
+    if case.kind == "caged":
+        return np.full((1, 6), 1.0 / 6.0), np.zeros((1, 6), dtype=np.int64), SITE_DISTANCE_A * axes[None]
+    if case.kind == "rattling pairs":  # along x jumps inside a pair are 20 times as frequent as those between pairs
+        rates = np.array([[20.0, 1, 1, 1, 1, 1], [1.0, 1, 1, 20, 1, 1]])
+        targets = np.array([[1, 0, 0, 1, 0, 0], [0, 1, 1, 0, 1, 1]])
+        return rates, targets, np.broadcast_to(SITE_DISTANCE_A * axes, (2, 6, 3)).copy()
+    if case.kind == "cages":  # six vertices of an octahedron: four neighbours within, one in the next cage
+        opposite = (np.arange(6) + 3) % 6
+        within = np.array([[other for other in range(6) if other not in (k, opposite[k])] for k in range(6)])
+        targets = np.column_stack([within, opposite])
+        inner = _VERTEX_A * (axes[within] - axes[:, None])
+        rates = np.tile([_INTRA / 4.0] * 4 + [1.0], (6, 1))
+        return rates, targets, np.concatenate([inner, (_CAGE_A - 2.0 * _VERTEX_A) * axes[:, None]], axis=1)
+    # each bond of a periodic cubic lattice has a rate of its own, the same both ways
+    forward = 10 ** np.random.default_rng(case.seed).uniform(-2.0, 0.0, (6, 6, 6, 3))
+    number = np.arange(216).reshape(6, 6, 6)
+    rates = np.concatenate([forward, np.stack([np.roll(forward[..., k], 1, axis=k) for k in range(3)], axis=-1)], -1)
+    targets = np.stack([np.roll(number, -way, axis=k) for way in (1, -1) for k in range(3)], axis=-1)
+    return rates.reshape(216, 6), targets.reshape(216, 6), np.broadcast_to(SITE_DISTANCE_A * axes, (216, 6, 3)).copy()
 
 
 def trajectory(case: Case) -> Trajectory:
@@ -151,130 +169,26 @@ def _free_step(case: Case) -> float:
 
 
 @njit(cache=True)
-def _free(rng: np.random.Generator, n_ions: int, n_frames: int, rate: float) -> Floats:
-    out = np.zeros((n_frames, n_ions, 3))
-    for i in range(n_ions):
-        site = np.zeros(3)
-        for t in range(n_frames):
-            for _ in range(rng.poisson(rate)):
-                site[rng.integers(0, 3)] += 2 * rng.integers(0, 2) - 1
-            out[t, i] = site
-    return out
-
-
-@njit(cache=True)
-def _pairs(rng: np.random.Generator, n_ions: int, n_frames: int, rate: float) -> Floats:
-    # sites on a cubic grid in pairs along x: jumps inside a pair are 20 times as frequent as those between pairs
-    out = np.zeros((n_frames, n_ions, 3))
-    total = 20.0 * rate + 5.0 * rate
-    for i in range(n_ions):
-        site = np.zeros(3)
-        for t in range(n_frames):
-            for _ in range(rng.poisson(total)):
-                forward = 1.0 if int(site[0]) % 2 == 0 else -1.0
-                if rng.random() < 0.8:
-                    site[0] += forward
-                else:
-                    way = rng.integers(0, 5)
-                    if way == 0:
-                        site[0] -= forward
-                    else:
-                        site[1 + (way - 1) // 2] += 2 * ((way - 1) % 2) - 1
-            out[t, i] = site
-    return out
-
-
-@njit(cache=True)
-def _lattice_gas(
-    rng: np.random.Generator,
-    edge: int,
-    n_vacancies: int,
-    n_frames: int,
-    moves: float,
-    neighbours: npt.NDArray[np.int64],
+def _walk(
+    rng: np.random.Generator, start: Sites, n_frames: int, rates: Floats, targets: Sites, steps: Floats
 ) -> Floats:
-    n_neighbours = len(neighbours)
-    sites = np.empty(edge**3, np.int64)
-    n_sites = 0
-    for s in range(edge**3):
-        a, b, c = s // edge**2, (s // edge) % edge, s % edge
-        if (
-            n_neighbours < 8
-            or (n_neighbours == 8 and a % 2 == b % 2 == c % 2)
-            or (n_neighbours == 12 and (a + b + c) % 2 == 0)
-        ):
-            sites[n_sites] = s
-            n_sites += 1
-    order = rng.permutation(n_sites)
-    ion_at = np.full(edge**3, -1)
-    n_ions = n_sites - n_vacancies
-    for i in range(n_ions):
-        ion_at[sites[order[i]]] = i
-    vacancies = sites[order[n_ions:]].copy()
-    moved = np.zeros((n_ions, 3))
-    out = np.empty((n_frames, n_ions, 3))
-    for t in range(-200, n_frames):
-        for _ in range(rng.poisson(moves)):
-            v = rng.integers(0, n_vacancies)
-            step = neighbours[rng.integers(0, len(neighbours))]
-            here = vacancies[v]
-            a = (here // edge**2 + step[0]) % edge
-            b = ((here // edge) % edge + step[1]) % edge
-            c = (here % edge + step[2]) % edge
-            there = (a * edge + b) * edge + c
-            ion = ion_at[there]
-            if ion >= 0:
-                ion_at[here], ion_at[there], vacancies[v] = ion, -1, there
-                for axis in range(3):
-                    moved[ion, axis] -= step[axis]
-        if t >= 0:
-            out[t] = moved
-    return out
-
-
-@njit(cache=True)
-def _cages(
-    rng: np.random.Generator, n_ions: int, n_frames: int, rate: float, intra: float, edge: float, vertex: float
-) -> Floats:
-    # six vertices of an octahedron around each point of a cubic grid: four neighbours within, one in the next cage
-    out = np.zeros((n_frames, n_ions, 3))
-    total = rate * (1.0 + intra)
-    for i in range(n_ions):
-        cage, axis, sign = np.zeros(3), rng.integers(0, 3), 2 * rng.integers(0, 2) - 1
-        begin = np.zeros(3)
-        begin[axis] = sign * vertex
+    # ions that do not see each other; rates are summed up over the jumps of a site, and a jump is drawn at the largest
+    # sum of all sites, so that some draws are no jump
+    out = np.zeros((n_frames, len(start), 3))
+    most = rates[:, -1].max()
+    for i in range(len(start)):
+        site, x = start[i], np.zeros(3)
         for t in range(n_frames):
-            for _ in range(rng.poisson(total)):
-                if rng.random() * (1.0 + intra) < 1.0:
-                    cage[axis] += sign * edge
-                    sign = -sign
-                else:
-                    axis = (axis + 1 + rng.integers(0, 2)) % 3
-                    sign = 2 * rng.integers(0, 2) - 1
-            out[t, i] = cage - begin
-            out[t, i, axis] += sign * vertex
-    return out
-
-
-@njit(cache=True)
-def _barriers(rng: np.random.Generator, n_ions: int, n_frames: int, rate: float, rates: Floats) -> Floats:
-    # each bond of a periodic cubic lattice has a rate of its own, the same both ways: a move is proposed and accepted
-    edge = rates.shape[0]
-    out = np.zeros((n_frames, n_ions, 3))
-    for i in range(n_ions):
-        site = np.empty(3, np.int64)
-        for axis in range(3):
-            site[axis] = rng.integers(0, edge)
-        begin = site.copy()
-        for t in range(n_frames):
-            for _ in range(rng.poisson(6.0 * rate)):
-                axis, up = rng.integers(0, 3), rng.integers(0, 2)
-                low = site.copy()
-                low[axis] += up - 1
-                if rng.random() < rates[low[0] % edge, low[1] % edge, low[2] % edge, axis]:
-                    site[axis] += 2 * up - 1
-            for axis in range(3):
-                out[t, i, axis] = site[axis] - begin[axis]
+            for _ in range(rng.poisson(most)):
+                drawn = rng.random() * most
+                jump = 0
+                while jump < rates.shape[1] and drawn >= rates[site, jump]:
+                    jump += 1
+                if jump < rates.shape[1]:
+                    for axis in range(3):
+                        x[axis] += steps[site, jump, axis]
+                    site = targets[site, jump]
+            out[t, i] = x
     return out
 
 

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-Eats = Literal["features", "fractions"]
+Eats = Literal["features", "numbers", "fractions"]
 Answers = Literal["number", "share", "log_odds"]
 
 
@@ -138,7 +138,8 @@ class ModelEntry:
     at
         ``module:Class`` of its settings; imported on first use.
     eats
-        ``features``, or ``fractions``: the 103 element fractions of `element_fractions`.
+        ``features``, filled and standardised; ``numbers``, the same as they stand, nan where missing; or ``fractions``,
+        the 103 element fractions of `element_fractions`.
     description
         In a line.
     temperature
@@ -217,6 +218,7 @@ MODELS: Mapping[str, ModelEntry] = _entries(
     ("xgboost", "boosting:XGBoost", "features", "boosted trees, limits by likelihood", False, "number"),
     ("lightgbm", "boosting:LightGBM", "features", "boosted trees grown leaf by leaf", False, "number"),
     ("adaboost", "adaboost:AdaBoost", "features", "AdaBoost over extremely randomised trees", False, "number"),
+    ("anchored", "anchored:Anchored", "numbers", "a number known with its error, and ridge", False, "number"),
     ("arrhenius_trees", "arrhenius_trees:ArrheniusTrees", "features", "forests of value and slope", True, "number"),
     ("arrhenius_beyond", "arrhenius_beyond:ArrheniusBeyond", "features", "any, with lines beyond", True, "number"),
     networks=_networks("number", classify=False),

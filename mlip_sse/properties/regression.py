@@ -235,7 +235,8 @@ def seen_by(
     entry: ModelEntry, features: Floats, standardised: Floats, kelvin: Floats | None
 ) -> tuple[Floats, Floats | None]:
     """Return what the learner sees: its features and, where it has its own dependence on it, the temperature."""
-    seen = np.nan_to_num(features) if entry.eats == "fractions" else standardised
+    given = {"features": standardised, "numbers": features, "fractions": np.nan_to_num(features)}
+    seen = given[entry.eats]
     if kelvin is None or entry.temperature:
         return seen, kelvin
     return np.hstack([seen, 1000.0 / kelvin[:, None] - 3.0]), None

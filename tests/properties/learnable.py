@@ -15,6 +15,7 @@ SMALL = {
     "xgboost": {"n_trees": 60, "learning_rate": 0.1},
     "lightgbm": {"n_trees": 60, "learning_rate": 0.1},
     "adaboost": {"n_forests": 6, "n_trees": 6},
+    "anchored": {},
     "arrhenius_trees": {"n_trees": 30},
     "network": {"n_epochs": 25, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},
     "arrhenius_network": {"n_epochs": 25, "n_members": 2, "n_hidden": 16, "learning_rate": 1e-2},

@@ -156,7 +156,7 @@ def _origins(fitted: Any) -> list[int]:
     from mlip_sse.properties.contract import CLASSIFIERS, MODELS
 
     known = CLASSIFIERS if hasattr(fitted, "calibration") else MODELS
-    if known[fitted.model].eats == "fractions":
+    if known[fitted.model].eats != "features":
         return [int(column) for column in fitted.columns]
     preparation = fitted.preparation
     return [int(fitted.columns[at]) for at in (*preparation.kept, *preparation.marked)]

@@ -61,8 +61,9 @@ def _ornstein_uhlenbeck(noise, memory):
 def lattice_gas(rng, edge, n_vacancies, n_frames, moves, neighbours=CUBIC, warm_up=200):
     """Vacancies on a periodic lattice, on average ``moves`` attempted exchanges a frame, at random times.
 
-    body- and face-centred lattices are the cubic grid's points of one parity class. The charge displacement is minus
-    that of the vacancies, so that D_σ = moves (1 - (n_vacancies - 1)/(n_sites - 1)) |neighbour|²/(6 n_ions).
+    Body- and face-centred lattices (8 and 12 neighbours) are the cubic grid's points of one parity class. The charge
+    displacement is minus that of the vacancies, so that
+    D_σ = moves (1 - (n_vacancies - 1)/(n_sites - 1)) |neighbour|²/(6 n_ions).
     """
     return _exchange(int(rng.integers(1 << 31)), edge, n_vacancies, n_frames, moves, neighbours, warm_up)
 
@@ -70,7 +71,7 @@ def lattice_gas(rng, edge, n_vacancies, n_frames, moves, neighbours=CUBIC, warm_
 @njit(cache=True)
 def _exchange(seed, edge, n_vacancies, n_frames, moves, neighbours, warm_up):
     np.random.seed(seed)
-    parity = 1 if len(neighbours) == 6 else (2 if len(neighbours) == 8 else 3)
+    parity = 1 if len(neighbours) <= 6 else (2 if len(neighbours) == 8 else 3)
     sites = np.empty(edge**3, np.int64)
     n_sites = 0
     for s in range(edge**3):
