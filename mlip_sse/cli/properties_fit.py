@@ -82,6 +82,8 @@ def _text(report: "FitReport", n_nulls: int) -> str:
             f"MAE {report.noise['best_mae']:.2g} ({report.noise['best_mae_low']:.2g} … "
             f"{report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}"
         )
+    if report.known is not None:
+        lines.append(str(report.known))
     if report.useless:
         lines.append(f"features that say nothing here: {report.useless}")
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlip_sse.analysis.results import to_plain
 from mlip_sse.properties.evaluation import Evaluation, LearningCurve, Sample
+from mlip_sse.properties.known_answers import KnownAnswer
 from mlip_sse.properties.preparation import UselessFeatures
 
 __all__ = ["FitReport", "GivenTable"]
@@ -52,6 +53,8 @@ class FitReport:
         The rows that were asked, for pictures.
     given
         Where these are those of a second table.
+    known
+        The model beside what the table answers already, where the recipe names that.
     """
 
     evaluation: Evaluation
@@ -64,6 +67,7 @@ class FitReport:
     left_out: int
     sample: Sample
     given: GivenTable | None = None
+    known: KnownAnswer | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, without the predictions."""
@@ -80,6 +84,7 @@ class FitReport:
                 "noise": self.noise,
                 "useless_features": self.useless,
                 "learning_curve": self.curve,
+                "known_answer": self.known,
             }
         )
         return plain

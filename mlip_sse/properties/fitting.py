@@ -17,6 +17,7 @@ from mlip_sse.properties.contract import CLASSIFIERS, MODELS, Classification, Pr
 from mlip_sse.properties.evaluation import Sample, evaluate, learning_curve
 from mlip_sse.properties.fit_report import FitReport
 from mlip_sse.properties.gaps import GapCosts, gap_factors, named_gaps
+from mlip_sse.properties.known_answers import known_answer
 from mlip_sse.properties.matching import material_groups
 from mlip_sse.properties.noise import noise_of
 from mlip_sse.properties.preparation import UselessFeatures, useless_features
@@ -146,7 +147,11 @@ def fit_property(
         "gaps": gaps.factors(),
         "provenance": table.provenance,
     }
+    column = recipe.target.known
     report = FitReport(
+        known=None
+        if column is None
+        else known_answer(column, table.numbers(column), found.value, sample.y, sample.groups),
         evaluation=found,
         useless=useless,
         noise=noise_of(sample),

@@ -54,6 +54,11 @@ class TargetSettings(Spec):
     threshold: float | None = Field(
         None, description="learn whether the number (before the transform) reaches this, instead of it", examples=[1e-4]
     )
+    known: str | None = Field(
+        None,
+        description="column that answers already, in units of what is learnt: the model is held against it",
+        examples=["log10_early_diffusivity_cm2_s"],
+    )
 
 
 class PolymerColumns(Spec):
@@ -157,6 +162,8 @@ class PropertyRecipe(EntrySpec):
             raise ValueError(f"a model names the features {unknown[0]!r}, expected one of {', '.join(self.features)}")
         if self.target.threshold is not None and (len(self.models) > 1 or self.combine != "choose"):
             raise ValueError("a threshold goes with one model alone, expected no further candidate")
+        if self.target.known is not None and self.target.threshold is not None:
+            raise ValueError("known goes with numbers that are learnt, expected no threshold beside it")
         if self.target.transform == "log10" and self.target.threshold is not None and self.target.threshold <= 0:
             raise ValueError("a threshold of a log10 target is a number before the transform, expected it positive")
         return self

@@ -166,6 +166,7 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
         tag("h2", "How good it is on materials it has not seen"),
         bullets(lines),
         table(head, rows, said),
+        *([] if report.known is None else [tag("p", f"{report.known}.")]),
         tag("p", noise or "Noise ceiling: not known, as no material was measured twice, or classes are learnt."),
     )
 
