@@ -126,8 +126,15 @@ def _median(table: PropertyTable, name: str, rows: list[int]) -> tuple[float, in
 
 
 def _require_renamed(recipe: PropertyRecipe, table: PropertyTable, path: Path) -> PropertyTable:
-    """Return a table that has our names already; refuse one that has neither."""
-    wanted: Mapping[str, Any] = recipe.columns
+    """Return a table that has our names already; refuse one that has neither, the target, which is asked for, aside."""
+    target = recipe.target.column
+    wanted: Mapping[str, Any] = {
+        name: source
+        for name, source in recipe.columns.items()
+        if (source if isinstance(source, str) else source.name) != target
+    }
+    if not wanted:
+        return table
     ours = {source if isinstance(source, str) else source.name for source in wanted.values()}
     if not ours & set(table.columns):
         known = ", ".join(list(table.columns)[:12])

@@ -1,7 +1,7 @@
-"""A regressor for each element: surroundings of an atom in, its property with a conformal interval out.
+"""Regressors for each element: surroundings of an atom in, its property with a conformal interval out.
 
 Frames near each other in time are nearly alike, so that errors are measured on whole blocks of frames that the fit did
-not see; the scores of these blocks make the intervals.
+not see; the scores of these blocks make the intervals (`mlip_sse.properties.atoms.atom_part`).
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlip_sse.errors import InputError
+from mlip_sse.properties.atoms.atom_part import AtomPart, PartSettings, fit_part
 from mlip_sse.properties.atoms.surroundings import Surroundings
-from mlip_sse.properties.contract import Prediction, regressor
-from mlip_sse.properties.regression import FittedRegressor
+from mlip_sse.properties.contract import Prediction
 from mlip_sse.properties.storage import read_model, storable, write_model
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-__all__ = ["AtomErrors", "AtomModel", "atom_errors", "fit_atoms", "read_atom_model"]
+__all__ = ["AtomAnswer", "AtomErrors", "AtomModel", "atom_errors", "fit_atoms", "frame_blocks", "read_atom_model"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class AtomModel:
     surroundings
         The descriptor.
     parts
-        A regressor for each of its elements, in their order.
+        What was fitted for each of its elements, in their order.
     means
         Mean of the property in training, for each element.
     what, unit
@@ -48,30 +48,53 @@ class AtomModel:
     """
 
     surroundings: Surroundings
-    parts: tuple[FittedRegressor, ...]
+    parts: tuple[AtomPart, ...]
     means: tuple[float, ...]
     what: str
     unit: str
 
     def predict(self, atoms: "Atoms", confidence: float = 0.9) -> Prediction:
         """Return the property of each atom; arrays (n_atoms,)."""
+        return self.ask(atoms, confidence).prediction
+
+    def ask(self, atoms: "Atoms", confidence: float = 0.9) -> "AtomAnswer":
+        """Return the property of each atom with what its error is measured by."""
         features, symbols = self.surroundings.of(atoms), np.array(atoms.get_chemical_symbols())
-        columns = [np.empty(len(symbols)) for _ in range(4)]
-        outside = np.zeros(len(symbols), dtype=bool)
+        columns = [np.empty(len(symbols)) for _ in range(5)]
+        outside, far = np.zeros(len(symbols), dtype=bool), np.zeros(len(symbols), dtype=bool)
         for element, part in zip(self.surroundings.elements, self.parts, strict=True):
             own = np.flatnonzero(symbols == element)
-            if len(own):
-                found = part.predict(features[own], confidence=confidence)
-                for column, values in zip(columns, (found.value, found.low, found.high, found.distance), strict=True):
-                    column[own] = values
-                outside[own] = found.outside
-        value, low, high, distance = columns
-        return Prediction(value, low, high, confidence, distance, outside)
+            if not len(own):
+                continue
+            found, scale = part.ask(features[own], np.zeros(len(own), dtype=np.intp), confidence)
+            said = (found.value, found.low, found.high, found.distance, scale)
+            for column, values in zip(columns, said, strict=True):
+                column[own] = values
+            outside[own], far[own] = found.outside, found.distance > part.far
+        value, low, high, distance, scales = columns
+        return AtomAnswer(Prediction(value, low, high, confidence, distance, outside), scales, far)
 
     def write(self, folder: "str | Path") -> "list[Path]":
         """Write the model into a folder, as plain JSON and arrays."""
         about = {"kind": "atoms", "property": self.what, "unit": self.unit, "elements": self.surroundings.elements}
         return write_model(folder, self, about)
+
+
+@dataclass(frozen=True, eq=False)
+class AtomAnswer:
+    """A prediction for the atoms of one frame.
+
+    Parameters
+    ----------
+    prediction
+        Values and intervals.
+    scales : (n_atoms,) by which errors on unseen blocks were divided, in the unit of the property
+    far : (n_atoms,) whether an atom is farther from the training than nine tenths of the unseen ones were
+    """
+
+    prediction: Prediction
+    scales: Floats
+    far: npt.NDArray[np.bool_]
 
 
 def fit_atoms(
@@ -84,6 +107,7 @@ def fit_atoms(
     n_blocks: int | None = None,
     seed: int = 0,
     surroundings: Surroundings | None = None,
+    runs: Sequence[int] | None = None,
 ) -> AtomModel:
     """Fit a regressor for each element.
 
@@ -97,10 +121,12 @@ def fit_atoms(
         Name and unit of the property.
     models
         Names in `mlip_sse.properties.contract.MODELS`; for each element that with the smallest error on unseen blocks
-        is kept.
+        gives the values, and how far the others are from it is part of the interval.
     n_blocks
         Blocks of successive frames, which five folds leave out whole; 20, or as many as there are frames. An interval
         of 90 % takes at least ten.
+    runs
+        Frames of each run, in order; no block holds frames of two. None: all are of one.
 
     Raises
     ------
@@ -121,20 +147,33 @@ def fit_atoms(
     descriptor = surroundings or Surroundings(tuple(sorted(set(symbols.tolist()))))
     features = np.vstack([descriptor.of(atoms) for atoms in frames])
     target = np.concatenate(list(values))
-    blocks = np.repeat(np.arange(len(frames)) * n_blocks // len(frames), [len(atoms) for atoms in frames])
+    sizes = [len(atoms) for atoms in frames]
+    blocks = np.repeat(frame_blocks(len(frames), n_blocks, runs), sizes)
+    numbers = np.repeat(np.arange(len(frames)), sizes)
+    settings = PartSettings(tuple(models), seed, _N_FOLDS)
     parts, means = [], []
     for element in descriptor.elements:
         own = symbols == element
         if not own.any():
             raise InputError(f"found no atom of {element} in the frames, expected some: leave it out of the elements")
-        tried = [regressor(name, seed, _N_FOLDS).fit(features[own], target[own], groups=blocks[own]) for name in models]
-        parts.append(min((each for each in tried if isinstance(each, FittedRegressor)), key=_error))
+        parts.append(fit_part(features[own], target[own], blocks[own], numbers[own], settings))
         means.append(float(target[own].mean()))
     return AtomModel(descriptor, tuple(parts), tuple(means), what, unit)
 
 
-def _error(fitted: FittedRegressor) -> float:
-    return np.inf if fitted.error is None else fitted.error
+def frame_blocks(n_frames: int, n_blocks: int, runs: Sequence[int] | None = None) -> npt.NDArray[np.intp]:
+    """Return the block of each frame, (n_frames,): successive frames of one run, in blocks of nearly one size."""
+    sizes = list(runs or [n_frames])
+    if sum(sizes) != n_frames or min(sizes) < 1:
+        raise InputError(f"found runs of {sizes} frames, expected positive numbers that add up to {n_frames}")
+    if len(sizes) == 1:
+        return np.arange(n_frames) * n_blocks // n_frames
+    found, start = [], 0
+    for size in sizes:
+        own = min(size, max(1, round(n_blocks * size / n_frames)))
+        found.append(start + np.arange(size) * own // size)
+        start += own
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True)
@@ -155,6 +194,9 @@ class AtomErrors:
         Share of atoms whose 90 % interval holds the truth.
     outside
         Share of atoms outside of the domain.
+    far
+        Share of atoms that are farther from the training than nine tenths of the unseen ones were: 0.1 where these
+        frames are like those of the training.
     """
 
     element: str
@@ -166,17 +208,19 @@ class AtomErrors:
     null: float
     covered: float
     outside: float
+    far: float
 
 
 def atom_errors(
     model: AtomModel, frames: "Sequence[Atoms]", values: Sequence[Floats], *, n_blocks: int = 10, seed: int = 0
 ) -> tuple[AtomErrors, ...]:
     """Return the errors of each element in other frames."""
-    said = [model.predict(atoms) for atoms in frames]
+    answers = [model.ask(atoms) for atoms in frames]
+    said = [each.prediction for each in answers]
     symbols = np.concatenate([atoms.get_chemical_symbols() for atoms in frames])
     truth, value = np.concatenate(list(values)), np.concatenate([each.value for each in said])
     inside = np.concatenate([(each.low <= own) & (own <= each.high) for each, own in zip(said, values, strict=True)])
-    outside = np.concatenate([each.outside for each in said])
+    outside, far = np.concatenate([each.outside for each in said]), np.concatenate([each.far for each in answers])
     block = np.repeat(np.arange(len(frames)) * n_blocks // len(frames), [len(atoms) for atoms in frames])
     rng = np.random.default_rng(seed)
     found = []
@@ -193,7 +237,8 @@ def atom_errors(
         null = float(np.abs(rng.permutation(value[own]) - truth[own]).mean())
         base = float(np.abs(mean - truth[own]).mean())
         mae, covered, beyond = float(miss.mean()), float(inside[own].mean()), float(outside[own].mean())
-        found.append(AtomErrors(element, int(own.sum()), mae, float(low), float(high), base, null, covered, beyond))
+        count, shifted = int(own.sum()), float(far[own].mean())
+        found.append(AtomErrors(element, count, mae, float(low), float(high), base, null, covered, beyond, shifted))
     return tuple(found)
 
 

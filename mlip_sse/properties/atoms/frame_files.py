@@ -1,12 +1,14 @@
 """Frames of trajectories as ASE's atoms, some of them: ``FILE@start:stop:step``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mlip_sse.errors import InputError
+from mlip_sse.properties.atoms.site_energies import surrogate_site_energies
 from mlip_sse.properties.atoms.surroundings import formal_potentials
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlip_sse.trajectory.model import Trajectory
 
-__all__ = ["charges_of", "frames_of", "labelled_frames", "split_name"]
+__all__ = ["Truth", "charges_of", "frames_of", "labelled_frames", "plain_frames", "split_name", "truth_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,24 +59,67 @@ def frames_of(trajectory: "Trajectory", which: slice = slice(None)) -> Iterator[
         yield Atoms(symbols, np.asarray(trajectory.positions[at], dtype=np.float64), cell=cell, pbc=True)
 
 
-def labelled_frames(
-    text: str, charges: Mapping[str, float] | None, column: str | None, spacing_fs: float | None
-) -> "tuple[list[Atoms], list[Floats]]":
-    """Return frames and the property of their atoms: of a column of an extended XYZ, or the potential of charges."""
+@dataclass(frozen=True)
+class Truth:
+    """Where the property of atoms comes from: one of a column, formal charges, or the site energies of a surrogate."""
+
+    column: str | None = None
+    charges: Mapping[str, float] | None = None
+    surrogate: str | None = None
+
+    @property
+    def what(self) -> str:
+        """Name of the property."""
+        return self.column or ("potential" if self.charges is not None else "site energy")
+
+    def unit(self, of_column: str) -> str:
+        """Return the unit; that of a column is told."""
+        return of_column if self.column is not None else "V" if self.charges is not None else "eV"
+
+
+def truth_of(column: str | None, charges: str | None, surrogate: str | None, needed: bool = True) -> Truth | None:
+    """Return what the options say; None where they say nothing and need not.
+
+    Raises
+    ------
+    InputError
+        When they say more than one thing, or nothing where something is needed.
+    """
+    given = [each for each in (column, charges, surrogate) if each is not None]
+    if not given and not needed:
+        return None
+    if len(given) != 1:
+        raise InputError(
+            f"found {len(given)} of --column, --charges and --site-energies, expected one of them, such as "
+            f"--charges Li=1,S=-2"
+        )
+    return Truth(column, None if charges is None else charges_of(charges), surrogate)
+
+
+def plain_frames(text: str, spacing_fs: float | None) -> "list[Atoms]":
+    """Return the frames of ``FILE`` or ``FILE@start:stop:step``."""
     from mlip_sse.trajectory.reading import read_trajectory
 
     path, which = split_name(text)
-    if column is not None:
-        from ase.io import read
-
-        frames = list(read(path, ":"))[which]
-        if not frames or column not in frames[0].arrays:
-            known = ", ".join(frames[0].arrays) if frames else "none"
-            raise InputError(f"{path}: found no column {column!r}, expected one of those of its atoms: {known}")
-        return frames, [np.asarray(atoms.arrays[column], dtype=np.float64) for atoms in frames]
-    if charges is None:
-        raise InputError("found neither a column nor charges, expected --column NAME or --charges Li=1,S=-2")
     frames = list(frames_of(read_trajectory(path, frame_spacing_fs=spacing_fs), which))
     if not frames:
         raise InputError(f"{text}: no frame, expected some: look at start:stop:step")
-    return frames, [formal_potentials(atoms, charges) for atoms in frames]
+    return frames
+
+
+def labelled_frames(text: str, truth: Truth, spacing_fs: float | None) -> "tuple[list[Atoms], list[Floats]]":
+    """Return frames and the property of their atoms."""
+    if truth.column is not None:
+        from ase.io import read
+
+        path, which = split_name(text)
+        frames = list(read(path, ":"))[which]
+        if not frames or truth.column not in frames[0].arrays:
+            known = ", ".join(frames[0].arrays) if frames else "none"
+            raise InputError(f"{path}: found no column {truth.column!r}, expected one of those of its atoms: {known}")
+        return frames, [np.asarray(atoms.arrays[truth.column], dtype=np.float64) for atoms in frames]
+    frames = plain_frames(text, spacing_fs)
+    if truth.charges is not None:
+        charges = truth.charges
+        return frames, [formal_potentials(atoms, charges) for atoms in frames]
+    return frames, surrogate_site_energies(frames, truth.surrogate or "")

@@ -1,8 +1,11 @@
 """The spectrum of a property of atoms over a trajectory: broadened histograms with intervals over blocks of time.
 
-    S(e) = (1/N_frames) Σ_frames Σ_i g_w(e − x_i),   ∫ S de = number of atoms
+    S(e) = (1/N_frames) Σ_frames Σ_i ⟨g_w(e − x_i − s_i r)⟩_r,   ∫ S de = number of atoms
 
-with g_w a Gaussian of width w. A spectrum of each label (element, or class of surroundings) adds up to that of all.
+with g_w a Gaussian of width w. Where the values are a model's, they scatter less than the truth does: each counts as
+the truth would lie about it, with r the residuals of its element on unseen blocks and s its scale
+(`mlip_sse.properties.atoms.atom_part`). A spectrum of each label (element, or class of surroundings) adds up to that
+of all. The variance of S is that between blocks of time, and that between blocks of residuals.
 """
 
 import csv
@@ -12,16 +15,38 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import fftconvolve
 from scipy.stats import t as student
 
 from mlip_sse.errors import InputError
 
-__all__ = ["Spectrum", "spectrum_of"]
+__all__ = ["ModelErrors", "Spectrum", "spectrum_of"]
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 _BINS_A_WIDTH, _REACH = 5, 6.0
 _MAX_BINS = 100_000
+_SCALES = 8
+_TAIL = 0.001
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class ModelErrors:
+    """How far the truth lies from the values of a model.
+
+    Parameters
+    ----------
+    scales : (n_frames, n_atoms) of each value, in the unit of the property
+    kinds : (n_atoms,) element of each atom, a place in ``residuals``
+    residuals
+        For each element residuals over scale, (n_rows,), and the block that each is of, (n_rows,).
+    """
+
+    scales: Floats
+    kinds: Indices
+    residuals: Sequence[tuple[Floats, Indices]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +57,10 @@ class Spectrum:
     ----------
     energies : (n_bins,) middles of the bins, in the unit of the property
     names : the labels
-    density, low, high : (n_labels, n_bins) atoms per unit of the property, with the 95 % interval over blocks of time
+    density, low, high : (n_labels, n_bins) atoms per unit of the property, with the 95 % interval
+    predicted : (n_labels, n_bins) of the values as they are, without the errors of a model
+    blocks : (n_blocks, n_labels, n_bins) density in each block of time
+    weights : (n_blocks,) share of the frames in each
     width : of the Gaussian
     """
 
@@ -41,39 +69,31 @@ class Spectrum:
     density: Floats
     low: Floats
     high: Floats
+    predicted: Floats
+    blocks: Floats
+    weights: Floats
     width: float
 
     def write_csv(self, path: str | Path) -> Path:
-        """Write a row a bin: the energy, then density, low and high of each label."""
-        header = ["energy", *(f"{name}{end}" for name in self.names for end in ("", " low", " high"))]
-        columns = np.stack([self.density, self.low, self.high], axis=1).reshape(-1, len(self.energies))
+        """Write a row a bin: the energy, then density, low, high and what was predicted of each label."""
+        ends = ("", " low", " high", " predicted")
+        header = ["energy", *(f"{name}{end}" for name in self.names for end in ends)]
+        columns = np.stack([self.density, self.low, self.high, self.predicted], axis=1).reshape(-1, len(self.energies))
         with open(path, "w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(header)
             writer.writerows([f"{each:.6g}" for each in row] for row in np.vstack([self.energies, columns]).T)
         return Path(path)
 
-    def plot(self, path: str | Path, what: str) -> Path:
-        """Draw the labels that hold atoms, intervals shaded."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        for name, middle, low, high in zip(self.names, self.density, self.low, self.high, strict=True):
-            if middle.any():
-                (line,) = axes.plot(self.energies, middle, label=name, linewidth=1.2)
-                axes.fill_between(self.energies, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
-        axes.set_xlabel(what)
-        axes.set_ylabel("atoms per unit")
-        axes.legend(frameon=False, fontsize="small")
-        figure.savefig(path, dpi=110)
-        return Path(path)
-
 
 def spectrum_of(
-    values: Floats, labels: npt.NDArray[np.integer], names: Sequence[str], *, width: float, n_blocks: int = 10
+    values: Floats,
+    labels: npt.NDArray[np.integer],
+    names: Sequence[str],
+    *,
+    width: float,
+    n_blocks: int = 10,
+    errors: ModelErrors | None = None,
 ) -> Spectrum:
     """Return the spectrum of each label.
 
@@ -87,6 +107,8 @@ def spectrum_of(
         Standard deviation of the Gaussian, in the unit of the property.
     n_blocks
         Blocks of successive frames; at least 2.
+    errors
+        Of the model that the values are from; None where they are the truth.
 
     Raises
     ------
@@ -100,30 +122,110 @@ def spectrum_of(
     if not width > 0:
         raise InputError(f"found a width of {width:g}, expected it positive, in the unit of the property")
     step = width / _BINS_A_WIDTH
-    bottom = float(values.min()) - _REACH * width
-    n_bins = int(np.ceil((float(values.max()) + _REACH * width - bottom) / step)) + 1
+    reach = 0.0 if errors is None else _furthest(errors)
+    # Grids of one width share their bins, so that two spectra can be compared.
+    first = int(np.floor((float(values.min()) - reach - _REACH * width) / step))
+    n_bins = int(np.ceil((float(values.max()) + reach + _REACH * width) / step)) + 1 - first
     if n_bins > _MAX_BINS:
         raise InputError(f"a width of {width:g} needs {n_bins} bins, expected at most {_MAX_BINS}: take a wider one")
-    bins = ((values - bottom) / step).astype(np.intp)
-    n_labels = len(names)
+    bins = np.asarray(np.floor(values / step), dtype=np.intp) - first
+    gaussian = _gaussian(step)
+    parts = np.array_split(np.arange(len(values)), n_blocks)
+    counts = np.array([_counts(bins[rows], labels[rows], len(names), n_bins) / len(rows) for rows in parts])
+    plain = _convolved(counts, gaussian)
+    weights = np.array([len(rows) for rows in parts]) / len(values)
+    predicted: Floats = np.tensordot(weights, plain, axes=1)
+    blocks, squared = plain, np.zeros_like(predicted)
+    if errors is not None:
+        blocks, squared = _with_errors(bins, labels, parts, errors, (len(names), n_bins, step), gaussian)
+    density: Floats = np.tensordot(weights, blocks, axes=1)
+    over_time = float(student.ppf(0.975, n_blocks - 1)) ** 2 * blocks.var(axis=0, ddof=1) / n_blocks
+    half = np.sqrt(over_time + squared)
+    energies = step * (first + np.arange(n_bins, dtype=np.float64) + 0.5)
+    bottom, top = np.maximum(density - half, 0.0), density + half
+    return Spectrum(energies, tuple(names), density, bottom, top, predicted, blocks, weights, width)
+
+
+def _gaussian(step: float) -> Floats:
     offsets = np.arange(-int(_REACH * _BINS_A_WIDTH), int(_REACH * _BINS_A_WIDTH) + 1)
-    gaussian = np.exp(-0.5 * (offsets / _BINS_A_WIDTH) ** 2)
-    gaussian /= gaussian.sum() * step
-    blocks = []
-    for rows in np.array_split(np.arange(len(values)), n_blocks):
-        flat = np.asarray(labels[rows], dtype=np.intp) * n_bins + bins[rows]
-        counts = np.bincount(flat.ravel(), minlength=n_labels * n_bins).reshape(n_labels, n_bins) / len(rows)
-        blocks.append([np.convolve(row, gaussian, mode="full") for row in counts])
-    each: Floats = np.array(blocks)
-    weights = np.array([len(rows) for rows in np.array_split(np.arange(len(values)), n_blocks)]) / len(values)
-    density: Floats = np.tensordot(weights, each, axes=1)
-    half: Floats = float(student.ppf(0.975, n_blocks - 1)) * each.std(axis=0, ddof=1) / np.sqrt(n_blocks)
-    energies = bottom + step * (np.arange(density.shape[1], dtype=np.float64) + 0.5 - int(_REACH * _BINS_A_WIDTH))
-    return Spectrum(
-        np.asarray(energies),
-        tuple(names),
-        np.asarray(density),
-        np.asarray(np.maximum(density - half, 0.0)),
-        np.asarray(density + half),
-        width,
-    )
+    found = np.exp(-0.5 * (offsets / _BINS_A_WIDTH) ** 2)
+    return np.asarray(found / (found.sum() * step), dtype=np.float64)
+
+
+def _counts(bins: Indices, labels: npt.NDArray[np.integer], n_labels: int, n_bins: int) -> Floats:
+    flat = np.asarray(labels, dtype=np.intp) * n_bins + bins
+    return np.bincount(flat.ravel(), minlength=n_labels * n_bins).reshape(n_labels, n_bins).astype(np.float64)
+
+
+def _convolved(rows: Floats, kernel: Floats) -> Floats:
+    """Return rows (..., n_bins) convolved with a kernel about its middle."""
+    shape = (1,) * (rows.ndim - 1) + (-1,)
+    found = fftconvolve(rows, kernel.reshape(shape), mode="full", axes=-1)
+    start = (len(kernel) - 1) // 2
+    inside = np.asarray(found[..., start : start + rows.shape[-1]], dtype=np.float64)
+    return np.where(inside > _ROUNDING * np.abs(inside).max(initial=0.0), inside, 0.0)
+
+
+def _bounds(residuals: Floats) -> Floats:
+    """Return residuals with the outermost thousandth at each end drawn in: a grid must not reach for one of them."""
+    return np.clip(residuals, *np.quantile(residuals, [_TAIL, 1.0 - _TAIL]))
+
+
+def _furthest(errors: ModelErrors) -> float:
+    """Return how far from a value the truth may lie."""
+    each = [np.abs(_bounds(residuals)).max() for residuals, _ in errors.residuals]
+    own = [errors.scales[:, errors.kinds == kind] for kind in range(len(each))]
+    return max(float(far * scales.max()) for far, scales in zip(each, own, strict=True) if scales.size)
+
+
+def _with_errors(
+    bins: Indices,
+    labels: npt.NDArray[np.integer],
+    parts: Sequence[Indices],
+    errors: ModelErrors,
+    grid: tuple[int, int, float],
+    gaussian: Floats,
+) -> tuple[Floats, Floats]:
+    """Return the density in each block of time, and what blocks of residuals add to the squared half-width."""
+    n_labels, n_bins, step = grid
+    blocks, squared = np.zeros((len(parts), n_labels, n_bins)), np.zeros((n_labels, n_bins))
+    weights = np.array([len(rows) for rows in parts]) / len(bins)
+    for kind, (residuals, of) in enumerate(errors.residuals):
+        own = np.flatnonzero(errors.kinds == kind)
+        if not len(own):
+            continue
+        scales, inside = errors.scales[:, own], _bounds(residuals)
+        edges = np.quantile(scales, np.linspace(0.0, 1.0, _SCALES + 1)[1:-1])
+        group = np.searchsorted(edges, scales, side="right")
+        names = np.unique(of)
+        by_residuals = np.zeros((len(names), n_labels, n_bins))
+        for at in np.unique(group):
+            scale = float(np.sqrt(np.mean(scales[group == at] ** 2)))
+            places = np.rint(inside * scale / step).astype(np.intp)
+            far = int(np.abs(places).max())
+            kernels = np.array([np.bincount(places[of == name] + far, minlength=2 * far + 1) for name in names])
+            kernels = kernels / kernels.sum(axis=1, keepdims=True)
+            counts = np.array([_chosen(bins, labels, group, at, own, rows, n_labels, n_bins) for rows in parts])
+            present = np.flatnonzero(counts.sum(axis=(0, 2)))
+            blocks[:, present] += _convolved(_convolved(counts[:, present], kernels.mean(axis=0)), gaussian)
+            mean = _convolved(np.tensordot(weights, counts[:, present], axes=1), gaussian)
+            for place, kernel in enumerate(kernels):
+                by_residuals[place][present] += _convolved(mean, kernel)
+        error = by_residuals.var(axis=0, ddof=1) / len(names)
+        squared += float(student.ppf(0.975, len(names) - 1)) ** 2 * error
+    return blocks, squared
+
+
+def _chosen(
+    bins: Indices,
+    labels: npt.NDArray[np.integer],
+    group: Indices,
+    at: int,
+    own: Indices,
+    rows: Indices,
+    n_labels: int,
+    n_bins: int,
+) -> Floats:
+    """Return counts a frame, (n_labels, n_bins), of the atoms of one element and one scale in some frames."""
+    chosen = group[rows] == at
+    return _counts(bins[rows][:, own][chosen], labels[rows][:, own][chosen], n_labels, n_bins) / len(rows)

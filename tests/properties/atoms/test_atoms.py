@@ -8,9 +8,13 @@ from scipy.stats import norm
 
 from mlip_sse.cli.main import main
 from mlip_sse.errors import InputError
-from mlip_sse.properties.atoms.atom_model import atom_errors, fit_atoms, read_atom_model
-from mlip_sse.properties.atoms.frame_files import charges_of, split_name
-from mlip_sse.properties.atoms.spectrum import spectrum_of
+from mlip_sse.properties.atoms.along import spectra_along
+from mlip_sse.properties.atoms.atom_model import atom_errors, fit_atoms, frame_blocks, read_atom_model
+from mlip_sse.properties.atoms.atom_part import PartSettings, fit_part
+from mlip_sse.properties.atoms.frame_files import charges_of, split_name, truth_of
+from mlip_sse.properties.atoms.site_energies import surrogate_site_energies
+from mlip_sse.properties.atoms.spectrum import ModelErrors, spectrum_of
+from mlip_sse.properties.atoms.spectrum_comparison import misplaced
 from mlip_sse.properties.atoms.surroundings import Surroundings, formal_potentials
 from mlip_sse.structures.ewald import COULOMB_EV_A
 
@@ -111,10 +115,112 @@ def test_the_program_fits_tries_and_draws(tmp_path, monkeypatch, capsys):
     assert main(asked.split()) == 0
     assert "unseen blocks of 12 frames" in capsys.readouterr().out
     asked = "properties spectrum frames.extxyz --model model --out spectrum --frame-spacing-fs 10 --blocks 4"
-    assert main(asked.split()) == 0
-    assert "16 frames of 32 atoms" in capsys.readouterr().out
-    assert (tmp_path / "spectrum/spectrum.csv").read_text().startswith("energy,Cl,Cl low,Cl high,Li")
-    assert (tmp_path / "spectrum/spectrum.png").stat().st_size > 1000
+    assert main([*asked.split(), "--column", "shift"]) == 0
+    said = capsys.readouterr().out
+    assert "16 frames of 32 atoms" in said
+    assert "errors of the model on unseen blocks" in said
+    assert "misplaced" in said
+    assert (tmp_path / "spectrum/spectrum.csv").read_text().startswith("energy,Cl,Cl low,Cl high,Cl predicted,Li")
+    for name in ("spectrum.png", "spectrum.svg", "truth.csv"):
+        assert (tmp_path / "spectrum" / name).stat().st_size > 1000
+
+
+def test_the_program_says_that_a_run_is_unlike_the_training(fitted, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fitted.write("model")
+    asked = ["--model", "model", "--out", "s", "--frame-spacing-fs", "10", "--blocks", "4"]
+    write("hot.extxyz", vibrating(8, seed=4, amplitude=0.3))
+    assert main(["properties", "spectrum", "hot.extxyz", *asked]) == 0
+    assert "are farther from the training than 90 %" in capsys.readouterr().out
+    write("like.extxyz", vibrating(8, seed=4))
+    assert main(["properties", "spectrum", "like.extxyz", *asked]) == 0
+    assert "farther" not in capsys.readouterr().out
+
+
+def test_where_regressors_disagree_the_interval_is_wide():
+    """A frame of which one of two models knows nothing: their disagreement widens all of its atoms."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(0.0, 1.0, (400, 3))
+    frames = np.repeat(np.arange(40), 10)
+    target = features[:, 0] + 0.3 * features[:, 1] ** 2 + 0.05 * rng.normal(size=400)
+    part = fit_part(features, target, frames // 2, frames, PartSettings(("linear", "gaussian_process")))
+    assert part.knows_spread == tuple(each.model == "gaussian_process" for each in part.tried)
+    usual = np.zeros((10, 3))
+    strange = usual.copy()
+    strange[0, 1] = 6.0
+    one = np.zeros(10, dtype=int)
+    (near, _), (far, scales) = part.ask(usual, one, 0.9), part.ask(strange, one, 0.9)
+    assert np.all(far.high - far.low > 1.5 * (near.high - near.low))
+    assert scales[0] > scales[1]  # its own deviation besides
+    assert 0.05 < np.mean(np.abs(part.residuals) > np.quantile(np.abs(part.residuals), 0.9)) < 0.15
+
+
+def test_blocks_do_not_straddle_runs():
+    found = frame_blocks(30, 10, [20, 10])
+    assert len(set(found[:20]) & set(found[20:])) == 0
+    assert len(np.unique(found)) == 10
+    np.testing.assert_array_equal(frame_blocks(12, 4), np.repeat(np.arange(4), 3))
+    with pytest.raises(InputError, match="add up to 12"):
+        frame_blocks(12, 4, [3, 4])
+
+
+def model_of(rng, n_frames, n_atoms, n_rows=600, noise=0.4):
+    """Return values of a model, the truth about them, and the model's errors as residuals of 20 blocks say them."""
+    value = rng.normal(0.0, 1.0, (n_frames, n_atoms))
+    scales = np.full(value.shape, noise)
+    residuals = (rng.normal(size=n_rows), np.repeat(np.arange(20), n_rows // 20))
+    errors = ModelErrors(scales, np.zeros(n_atoms, dtype=int), [residuals])
+    return value, value + noise * rng.normal(size=value.shape), errors
+
+
+def test_a_spectrum_of_a_model_is_as_broad_as_the_truth_and_its_intervals_hold_it():
+    labels, held, missed = np.zeros((200, 6), dtype=int), [], []
+    for seed in range(12):
+        value, truth, errors = model_of(np.random.default_rng(seed), 200, 6)
+        found = spectrum_of(value, labels, ("all",), width=0.2, errors=errors)
+        step = found.energies[1] - found.energies[0]
+        np.testing.assert_allclose(found.density.sum() * step, 6.0, rtol=1e-6)
+        row = misplaced(found, spectrum_of(truth, labels, ("all",), width=0.2))[0]
+        near = np.abs(found.energies) < 2.0
+        expected = 6 * norm.pdf(found.energies[near], 0.0, np.sqrt(1.0 + 0.4**2 + 0.2**2))
+        held.append(((found.low[0, near] <= expected) & (expected <= found.high[0, near])).mean())
+        missed.append((row.share, row.predicted))
+        assert row.low <= row.share <= row.high + 0.02
+    assert np.mean(held) > 0.9  # 95 %, neighbouring bins agree with each other
+    shares = np.mean(missed, axis=0)
+    assert shares[0] < 0.7 * shares[1]  # without its errors a model's spectrum is too narrow
+
+
+def test_a_convolution_with_residuals_is_that_of_the_plain_sum():
+    rng = np.random.default_rng(3)
+    value, _, errors = model_of(rng, 12, 3, n_rows=60)
+    errors = ModelErrors(rng.uniform(0.2, 0.6, value.shape), errors.kinds, errors.residuals)
+    found = spectrum_of(value, np.zeros(value.shape, int), ("all",), width=0.3, n_blocks=3, errors=errors)
+    (residuals, _) = errors.residuals[0]
+    slow = np.zeros(len(found.energies))
+    for x, s in zip(value.ravel(), errors.scales.ravel(), strict=True):
+        slow += norm.pdf(found.energies[:, None], x + s * residuals[None, :], 0.3).mean(axis=1) / 12
+    np.testing.assert_allclose(found.density[0], slow, atol=0.03 * slow.max())  # bins, and eight classes of scales
+
+
+def test_equal_spectra_are_not_misplaced_and_others_are():
+    values, labels = np.random.default_rng(1).normal(size=(40, 4)), np.zeros((40, 4), int)
+    one = spectrum_of(values, labels, ("all",), width=0.2, n_blocks=4)
+    (row,) = misplaced(one, one)
+    assert (row.share, row.low, row.high, row.held) == pytest.approx((0.0, 0.0, 0.0, 1.0))
+    (row,) = misplaced(spectrum_of(values + 50.0, labels, ("all",), width=0.2, n_blocks=4), one)
+    assert row.share == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_site_energies_add_up_to_the_surrogates_energy():
+    pytest.importorskip("chgnet")
+    frames = vibrating(2)
+    first, _ = surrogate_site_energies(frames)
+    assert first.shape == (32,)
+    assert -4.5 * 32 < first.sum() < -2.5 * 32  # some 3.4 eV an atom in LiCl
+    symbols = np.array(frames[0].get_chemical_symbols())
+    assert first[symbols == "Cl"].std() < np.abs(first[symbols == "Cl"].mean() - first[symbols == "Li"].mean())
 
 
 @pytest.mark.parametrize(
@@ -127,6 +233,11 @@ def test_the_program_fits_tries_and_draws(tmp_path, monkeypatch, capsys):
         (lambda m: fit_atoms(vibrating(10), [np.zeros(3)] * 10, what="x"), "32 finite ones"),
         (lambda m: spectrum_of(np.zeros((5, 2)), np.zeros((5, 2), int), ("a",), width=0.1), "5 frames in 10 blocks"),
         (lambda m: spectrum_of(np.zeros((5, 2)), np.zeros((5, 2), int), ("a",), width=-1.0, n_blocks=2), "width of -1"),
+        (lambda m: truth_of("shift", "Li=1", None), "found 2 of --column"),
+        (lambda m: truth_of(None, None, None), "found 0 of --column"),
+        (lambda m: surrogate_site_energies([], "mace"), "expected chgnet"),
+        (lambda m: spectra_along(m, [], width=0.1), "no frame"),
+        (lambda m: spectra_along(m, [vibrating(1)[0], vibrating(1)[0][1:]], width=0.1), "other atoms than"),
         (lambda m: charges_of("Li+1"), "a number for each element"),
         (lambda m: split_name("run.extxyz@1:x"), "expected start:stop:step"),
         (lambda m: Surroundings(("Li",), cutoff_a=-1.0), "cutoff above 1"),
