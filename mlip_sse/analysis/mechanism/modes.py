@@ -21,6 +21,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from mlip_sse.analysis.mechanism.hop_activation import HopActivation, hop_activation
 from mlip_sse.analysis.results import Interval, Verdict
@@ -28,8 +29,6 @@ from mlip_sse.analysis.transport.temperature.weighted_line import fit_weighted_l
 from mlip_sse.errors import InputError
 
 __all__ = ["Change", "Collectivity", "Dimension", "ModePoint", "ModeSeries", "ModeSettings"]
-
-_NORMAL = 1.959963984540054
 
 
 class Collectivity(StrEnum):
@@ -81,7 +80,17 @@ class ModePoint:
 
 @dataclass(frozen=True)
 class Change:
-    """A mode that differs between two neighbouring temperatures at which it was resolved."""
+    """A mode that differs between two neighbouring temperatures at which it was resolved.
+
+    Parameters
+    ----------
+    kind
+        ``collectivity`` or ``dimension``.
+    below, above
+        The mode at the lower and at the higher temperature.
+    between_k
+        Both temperatures, K.
+    """
 
     kind: str
     below: str
@@ -179,7 +188,9 @@ class ModeSettings:
             When there is no point, or a temperature is not positive.
         """
         if not points or not all(point.temperature_k > 0 for point in points):
-            raise InputError("found no trajectory of known, positive temperature, expected at least one")
+            raise InputError(
+                "found no trajectory of known, positive temperature, expected at least one: say the temperatures"
+            )
         ordered = sorted(points, key=lambda point: point.temperature_k)
         collectivity = tuple(self.collectivity(point) for point in ordered)
         dimension = tuple(self.dimension(point) for point in ordered)
@@ -222,7 +233,7 @@ class ModeSettings:
                 low, middle, high = -math.log(high), -math.log(middle), -math.log(low)
             x.append(temperature / 100.0)
             y.append(middle)
-            variances.append(((high - low) / (2 * _NORMAL)) ** 2)
+            variances.append(((high - low) / (2 * float(ndtri(0.5 * (1 + interval.confidence))))) ** 2)
         if len(set(x)) < 3:
             return None
         line = fit_weighted_line(np.array(x), np.array(y), np.array(variances))

@@ -1,6 +1,7 @@
 """Modes of motion: thresholds, trends over temperature, and the directions of diffusion they rest on."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,19 @@ def test_a_change_of_mode_is_found_between_the_temperatures_that_resolve_it():
     assert series.verdict.quality is Quality.WEAK
     assert "collectivity: 1 of 5 trajectories do not resolve it" in series.verdict.reasons
     assert series.excess_per_100k.low > 0.0
+
+
+def test_a_trend_weighs_an_interval_by_what_its_own_confidence_says_of_the_error():
+    """The same error as an interval of 95 % and of 50 %, 1.960 and 0.674 standard errors wide: one trend."""
+    errors, found = (0.01, 0.05, 0.02), []
+    for confidence, quantile in ((0.95, 1.959963984540054), (0.5, 0.6744897501960817)):
+        points = [
+            replace(point(kelvin), excess=Interval(value, value - quantile * e, value + quantile * e, confidence, ""))
+            for kelvin, value, e in zip((400.0, 500.0, 700.0), (0.2, 0.3, 0.35), errors, strict=True)
+        ]
+        trend = ModeSettings().run(points).excess_per_100k
+        found.append((trend.low, trend.value, trend.high))
+    assert found[0] == pytest.approx(found[1], rel=1e-12)  # rounding alone
 
 
 def test_residence_times_give_the_barrier_they_were_made_with():
