@@ -25,9 +25,20 @@ __all__ = ["ThermalExpansion", "Transition", "find_transition", "thermal_expansi
 _METHOD = "weighted polynomial through block means, Student's t"
 _MIN_TEMPERATURES = 3
 _GOOD_TEMPERATURES = 5
+
 _SMALLEST_JUMP = 1e-3
+"""Of ln V or of a strain; what is smaller is called neither a transition nor a drift."""
+
 _CHI2_GAIN = 16.0
+"""By which a step must fit better than a parabola, which has as many coefficients: four standard errors of one."""
+
+_CHI2_RATIO = 4.0
+"""By which, as a factor, it must do so too: with errors that are too small, every model fits badly."""
+
 _DRIFT = 5.0
+"""Standard errors between the halves of a run: of six strains at ten temperatures, chance gives none."""
+
+_ALLOWED_ORDERS = {"linear": 1, "quadratic": 2}
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,7 @@ def thermal_expansion(
     Raises
     ------
     InputError
-        When there are fewer than three temperatures, or a cell is none.
+        When there are fewer than three temperatures, one is not positive, a cell is none, or there is no such order.
     """
     kelvins, frames = _ordered(temperatures_k, cells, n_blocks)
     nearest = int(np.abs(kelvins - reference_k).argmin())
@@ -200,7 +211,7 @@ def _step(
             best = (chi2, float(solved[2]), split)
     if best is None or abs(best[1]) < _SMALLEST_JUMP:
         return None
-    if bent - best[0] < _CHI2_GAIN or bent < 4.0 * best[0]:
+    if bent - best[0] < _CHI2_GAIN or bent < _CHI2_RATIO * best[0]:
         return None
     return Transition(float(kelvins[best[2] - 1]), float(kelvins[best[2]]), best[1], name)
 
@@ -208,7 +219,9 @@ def _step(
 def _degree(kelvins: NDArray[np.float64], values: NDArray[np.float64], errors: NDArray[np.float64], order: str) -> int:
     """Return 2 where a parabola is asked for, or where it fits better than a line by more than chance (1 %)."""
     if order != "auto":
-        return {"linear": 1, "quadratic": 2}[order]
+        if order not in _ALLOWED_ORDERS:
+            raise InputError(f"order: found {order!r}, expected auto, {' or '.join(_ALLOWED_ORDERS)}")
+        return _ALLOWED_ORDERS[order]
     if len(kelvins) < _GOOD_TEMPERATURES or not (errors > 0).all():
         return 1
     gain = _polynomial(kelvins, values, errors, 1, 0.0)[2] - _polynomial(kelvins, values, errors, 2, 0.0)[2]
@@ -273,8 +286,10 @@ def _ordered(
     if len(kelvins) < _MIN_TEMPERATURES or len(kelvins) != len(cells) or len(np.unique(kelvins)) != len(kelvins):
         raise InputError(
             f"found {len(kelvins)} temperatures and {len(cells)} runs, expected as many, {_MIN_TEMPERATURES} or more, "
-            "each temperature once"
+            "each temperature once: give the runs of one temperature as one"
         )
+    if not (kelvins > 0).all():
+        raise InputError(f"found a temperature of {kelvins.min():g} K, expected positive ones: give them in kelvin")
     order = np.argsort(kelvins)
     return kelvins[order], [checked_cells(cells[at], 2 * n_blocks) for at in order]
 

@@ -122,6 +122,10 @@ def test_few_temperatures_and_drifting_cells_are_named():
         thermal_expansion(KELVINS[:2], cells[:2])
     with pytest.raises(InputError, match="each temperature once"):
         thermal_expansion([300.0, 300.0, 400.0], cells[:3])
+    with pytest.raises(InputError, match="found a temperature of -50 K, expected positive ones"):
+        thermal_expansion([-50.0, 300.0, 400.0], cells[:3])
+    with pytest.raises(InputError, match="order: found 'cubic', expected auto, linear or quadratic"):
+        thermal_expansion(KELVINS, cells, order="cubic")
     with pytest.raises(InputError, match="positive volume"):
         thermal_expansion(KELVINS, [-each for each in cells])
 

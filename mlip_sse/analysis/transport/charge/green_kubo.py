@@ -43,8 +43,13 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _BLOCK_BYTES = 32 << 20
+"""Of velocities that are held as float64 at a time."""
+
 _N_BLOCKS = 10
+"""Of the running integral: nine degrees of freedom for its error, and lags of up to a twentieth of the run."""
+
 _ALIASING_WEAK, _ALIASING_REFUSED = 0.2, 1.0
+"""S(Nyquist)/S(0): too wide a spacing folds power onto the band, as much as the answer where the ratio is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +92,10 @@ class GreenKuboConductivity:
         Running integral in mS/cm.
     nyquist_ratio
         S(Nyquist)/S(0) of the current: how much power the stored spacing may fold onto zero frequency.
+    n_ordinates, cutoff_frequency_per_fs
+        Of the spectral estimate; see `SpectralDensity`.
+    verdict
+        Quality and reasons.
     """
 
     conductivity_ms_cm: Estimate | None
@@ -121,6 +130,10 @@ class Agreement:
         ln(a/b) in units of its standard error, by ``"a / b"``.
     limit
         Largest |z| that passes, two-sided 95 % shared among the pairs.
+    correlation
+        ρ of the logarithms that was assumed.
+    verdict
+        Weak where a pair disagrees, with the pair.
     """
 
     z_scores: Mapping[str, float]
@@ -163,11 +176,12 @@ def charge_current(
     InputError
         When shapes do not fit, or a framework is named without masses or is empty.
     """
-    n_frames, n_atoms = velocities.shape[:2]
-    if velocities.ndim != 3 or charges.shape != (n_atoms,):
+    if velocities.ndim != 3 or charges.shape != (velocities.shape[1],):
         raise InputError(
-            f"velocities {velocities.shape} and charges {charges.shape} must be (n_frames, n_atoms, 3), (n_atoms,)"
+            f"found velocities of shape {velocities.shape} and charges of shape {charges.shape}, expected "
+            "(n_frames, n_atoms, 3) and (n_atoms,): give one charge for each atom"
         )
+    n_frames, n_atoms = velocities.shape[:2]
     weights = np.asarray(charges, dtype=np.float64).copy()
     if framework is not None:
         if masses is None or len(framework) == 0:
@@ -230,7 +244,9 @@ def collective_spectrum_diffusivity(dipole: ArrayLike, spacing_fs: float) -> Spe
     """
     positions = np.asarray(dipole, dtype=np.float64)
     if positions.ndim != 2:
-        raise InputError(f"a dipole must have shape (n_frames, d), found {positions.shape}")
+        raise InputError(
+            f"found a dipole of shape {positions.shape}, expected (n_frames, d): give one row for each frame"
+        )
     return zero_frequency_density(np.diff(positions, axis=0) / spacing_fs, spacing_fs).scaled(0.5)
 
 

@@ -123,6 +123,8 @@ def test_current_in_the_framework_frame_ignores_drift():
         charge_current(velocities, charges, masses, np.array([], dtype=np.intp))
     with pytest.raises(InputError, match=r"\(n_atoms,\)"):
         charge_current(velocities, charges[:3])
+    with pytest.raises(InputError, match=r"found velocities of shape \(5,\)"):
+        charge_current(np.ones(5), charges)
 
 
 def test_agreement_finds_a_factor_and_passes_noise():
