@@ -19,6 +19,11 @@ from mlip_sse.structures.separation import close_pairs, shortest_distances
 __all__ = ["exchange_atoms", "random_strain", "rattle", "remove_atoms", "scale_volume", "strain"]
 
 _MAX_STRAIN = 0.25
+"""Largest component: 8 where 0.08 was meant is refused."""
+
+_MAX_VOLUME_CHANGE = 0.3
+"""The same of the volume, relative."""
+
 _MAX_REDRAWS = 200
 
 
@@ -104,8 +109,9 @@ def scale_volume(atoms: Atoms, change: float) -> Atoms:
     InputError
         When the change is beyond ±0.3.
     """
-    if not abs(change) <= 0.3:
-        raise InputError(f"scale_volume: found a change of {change}, expected -0.3 to 0.3 (0.08 is 8 %)")
+    if not abs(change) <= _MAX_VOLUME_CHANGE:
+        least, most = -_MAX_VOLUME_CHANGE, _MAX_VOLUME_CHANGE
+        raise InputError(f"scale_volume: found a change of {change}, expected {least} to {most} (0.08 is 8 %)")
     scaled = atoms.copy()
     scaled.set_cell(atoms.cell.array * np.cbrt(1 + change), scale_atoms=True)
     return with_step(scaled, "scale volume", change=change)

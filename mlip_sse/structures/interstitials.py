@@ -24,7 +24,11 @@ __all__ = ["InterstitialHop", "interstitial_hops"]
 Mechanism = Literal["interstitialcy", "direct"]
 
 _TOLERANCE = 1e-2
+"""Å within which positions count as equal."""
+
 _SAME_LENGTH = 1e-3
+"""Å within which two ways count as equally long."""
+
 _VOID = 0
 """The atomic number that stands for a void."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 __all__ = ["SOLVED", "bends", "least_energies", "least_energy"]
 
 SOLVED = 0
-"""Status of a solution; anything else means that the pivots ran out."""
+"""Status of a solution; anything else means that pivots or lines ran out, and is how many there were."""
 
 _TOLERANCE = 1e-10
 """Reduced costs and pivots below it count as zero; energies are a few eV, fractions at most one."""
@@ -27,6 +27,13 @@ _RESOLUTION = 1e-9
 """Energies in eV/atom and fractions that differ by less are the same."""
 
 _MAX_LINES = 512
+"""Below the energy along one line of compositions; where they run out, the status says so."""
+
+_PIVOTS_PER_COLUMN = 50
+"""After which the status says that there is no solution; the method is known to take a few for each row."""
+
+_STALLED = 30
+"""Pivots in a row without a step, after which they are chosen so that they cannot go round in circles (Bland)."""
 
 
 @njit(cache=True)
@@ -63,7 +70,7 @@ def least_energy(
     basis, fractions = start.copy(), amounts.copy()
     inverse = np.eye(n_elements)
     potentials, direction = np.empty(n_elements), np.empty(n_elements)
-    max_pivots = 50 * (n_phases + n_elements)
+    max_pivots = _PIVOTS_PER_COLUMN * (n_phases + n_elements)
     stalled = 0
     for _ in range(max_pivots):
         for k in range(n_elements):
@@ -71,7 +78,7 @@ def least_energy(
             for i in range(n_elements):
                 total += costs[basis[i]] * inverse[i, k]
             potentials[k] = total
-        careful = stalled > 30  # Bland's rule cannot go round in circles
+        careful = stalled > _STALLED
         entering = _entering(columns, costs, potentials, careful)
         if entering < 0:
             energy = 0.0

@@ -35,9 +35,16 @@ from mlip_sse.units import BOLTZMANN_EV_PER_K
 __all__ = ["HopThermodynamics", "SoftnessRange", "fit_thermodynamics"]
 
 _MIN_HOPS = 20
+"""At a temperature, or in a range over all of them: a count known to about a fifth."""
+
 _MIN_HOPS_AT_ONE = 3
+"""In a range, for its temperature to take part in the fit of that range alone."""
+
 _FINE_BINS = 24
+"""Of softness, behind every fit: thirds, and 2, 3, 4, 6, 8 or 12 ranges, are made of whole ones."""
+
 _LARGE_DISPERSION = 2.0
+"""χ²/dof of the straight lines above which they are said not to be straight."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,10 @@ def _check(series: Sequence[HopWindows], n_ranges: int) -> None:
     temperatures = [w.temperature_k for w in series]
     known = sorted({float(kelvin) for kelvin in temperatures if kelvin is not None})
     if None in temperatures or len(known) < 2:
-        raise InputError(f"found temperatures {known} K of {len(series)} series, expected at least two, all known")
+        raise InputError(
+            f"found temperatures {known} K of {len(series)} series, expected at least two, all known: say them for "
+            "files that do not"
+        )
     if _FINE_BINS % n_ranges:
         raise InputError(f"found {n_ranges} ranges of softness, expected a divisor of {_FINE_BINS}")
     for windows in series:

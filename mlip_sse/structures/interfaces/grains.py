@@ -29,6 +29,15 @@ from mlip_sse.structures.interfaces.matching import LatticeMatch
 
 __all__ = ["GrainBoundary", "GrainBoundarySettings", "grain_boundaries"]
 
+_SAME_LENGTHS = 1e-3
+"""Relative difference up to which a cell is cubic."""
+
+_RIGHT_ANGLE_DEG = 0.05
+"""How far an angle of it may be from 90°."""
+
+_MOST_LAYERS = 100
+"""Repeats among which one is sought that lies straight above the first."""
+
 
 @dataclass(frozen=True)
 class GrainBoundarySettings:
@@ -177,7 +186,7 @@ def grain_boundaries(crystal: Atoms, settings: GrainBoundarySettings | None = No
     settings = settings or GrainBoundarySettings()
     check_crystal(crystal, "grain boundary")
     lengths, angles = crystal.cell.lengths(), crystal.cell.angles()
-    if np.ptp(lengths) > 1e-3 * lengths[0] or np.abs(angles - 90).max() > 0.05:
+    if np.ptp(lengths) > _SAME_LENGTHS * lengths[0] or np.abs(angles - 90).max() > _RIGHT_ANGLE_DEG:
         raise InputError(
             f"grain boundary: found a cell of {', '.join(f'{value:.3f}' for value in (*lengths, *angles))}, expected "
             "the conventional cell of a cubic crystal: a = b = c and right angles"
@@ -222,7 +231,8 @@ def _grain(crystal: Atoms, plane: Miller, settings: GrainBoundarySettings) -> tu
     """Return the slabs of a grain, so thick that its top repeats its bottom if twice the atoms do for that."""
     oriented = orient(crystal, plane)
     step = oriented.atoms.cell.array[2, :2] @ np.linalg.inv(oriented.plane)
-    period = next((n for n in range(1, 100) if np.abs(n * step - np.rint(n * step)).max() < 1e-4), 1) * oriented.spacing
+    straight = (n for n in range(1, _MOST_LAYERS) if np.abs(n * step - np.rint(n * step)).max() < 1e-4)
+    period = next(straight, 1) * oriented.spacing
     closed = np.ceil(settings.min_thickness / period - 1e-6) * period
     cutting = SlabSettings(
         min_thickness=closed if closed <= 2 * settings.min_thickness else settings.min_thickness,

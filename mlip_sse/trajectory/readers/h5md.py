@@ -55,6 +55,8 @@ def open_h5md(
     ------
     FormatError
         When the file is damaged, or lacks positions, a periodic box or units.
+    InputError
+        When the file holds several particles groups and none is named, or not the one that is.
     """
     reader = _Reader(path, group, length_unit, time_unit)
     notes: list[str] = []
@@ -102,7 +104,10 @@ class _Reader:
             raise FormatError(f"{path}: holds no frames; was the run killed before the first was written?")
         for name, values in (("image", self.images), ("velocity", self._velocities)):
             if values is not None and tuple(values.shape) != shape:
-                raise FormatError(f"{path}: {name} has shape {tuple(values.shape)}, positions have {shape}")
+                raise FormatError(
+                    f"{path}: found {name} of shape {tuple(values.shape)}, expected that of the positions, {shape}; "
+                    "write both at the same frames"
+                )
         with explained(self._path, "the units"):
             self._length = self._unit(self._positions, length_unit, length_in_angstrom, "length_unit")
             self._velocity = self._velocity_unit() if self._velocities is not None else 1.0
@@ -213,7 +218,7 @@ class _Reader:
                 return StoredTimes(float(time[()]) * factor, None, steps) if time[()] > 0 else None
             if time.shape != (self.n_frames,):
                 raise FormatError(f"{self._path}: time has shape {time.shape}, expected ({self.n_frames},)")
-            resolution = 1.2e-7 if time.dtype.itemsize <= 4 else 2.3e-16
+            resolution = float(np.finfo(np.float32 if time.dtype.itemsize <= 4 else np.float64).eps)
             return StoredTimes.of(time[()].astype(np.float64) * factor, steps, resolution, notes)
 
     def _steps(self, step: Any) -> NDArray[np.int64] | None:
@@ -251,7 +256,10 @@ class _Reader:
         elif shape in ((self.n_frames, 3), (self.n_frames, 3, 3)):
             stored = self._box[start:stop]
         else:
-            raise FormatError(f"{self._path}: box edges have shape {shape} for {self.n_frames} frames of 3 dimensions")
+            raise FormatError(
+                f"{self._path}: found box edges of shape {shape}, expected (3,) or (3, 3), for all frames or for each "
+                f"of {self.n_frames}; the file is damaged"
+            )
         factor = self._length
         if self._box.attrs.get("unit") is not None:
             factor = self._unit(self._box, None, length_in_angstrom, "length_unit")

@@ -31,7 +31,10 @@ from mlip_sse.trajectory.readers.lammps_units import (
 __all__ = ["open_lammps_binary"]
 
 _CHUNK_BYTES = 8 << 20
+"""Of frames that are held at a time."""
+
 _MOST_COLUMNS = 1000
+"""More are taken for damage."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ def open_lammps_binary(
         ``metal`` (taken where neither the file nor the caller says) or ``real``.
     columns
         Names as in the dump command, such as ``"id type x y z"``, for files from before 2021.
+
+    Raises
+    ------
+    FormatError
+        When the file is damaged or no binary dump; the message names the frame.
+    InputError
+        When columns have no names, or too few or too many, or there is no type.
     """
     notes: list[str] = []
     frames = _frames(path, open_bytes(path), notes)
@@ -78,8 +88,7 @@ def open_lammps_binary(
     if not names:
         raise InputError(
             f"{path}: a binary dump of {first.table.shape[1]} columns from before 2021, which holds no names; pass "
-            f"columns= "
-            'as in the dump command, for example columns="id type x y z"'
+            'columns= as in the dump command, for example columns="id type x y z"'
         )
     if len(names) != first.table.shape[1]:
         raise InputError(f"{path}: {len(names)} column names for {first.table.shape[1]} columns; give one for each")
@@ -122,15 +131,13 @@ class _Sorter:
             if repeated.size:
                 raise FormatError(
                     f"{self._path}: frame {frame}, atom id {found[order][repeated[0]]:.0f}: this id is there twice; "
-                    f"every "
-                    "frame must hold each atom once"
+                    "every frame must hold each atom once"
                 )
             wrong = np.flatnonzero(found[order] != self._identifiers)
             if wrong.size:
                 raise FormatError(
                     f"{self._path}: frame {frame}, atom id {found[order][wrong[0]]:.0f}: this id is not in the first "
-                    f"frame; "
-                    "every frame must hold the same atoms"
+                    "frame; every frame must hold the same atoms"
                 )
         if self._columns.type is not None:
             types = table[:, self._columns.type]
@@ -140,8 +147,7 @@ class _Sorter:
             if wrong.size:
                 raise FormatError(
                     f"{self._path}: frame {frame}, atom {wrong[0]}: its type is {types[wrong[0]]:.0f}, in the first "
-                    f"frame "
-                    f"{self._types[wrong[0]]:.0f}; atoms must keep their order"
+                    f"frame {self._types[wrong[0]]:.0f}; atoms must keep their order"
                 )
         return table
 
@@ -168,8 +174,7 @@ def _chunk(
         if frame.table.shape != expected:
             raise FormatError(
                 f"{path}: frame {n_done + t} has {frame.table.shape[0]} atoms and {frame.table.shape[1]} columns, "
-                f"the one before "
-                f"{expected[0]} and {expected[1]}; every frame must hold the same"
+                f"the one before {expected[0]} and {expected[1]}; every frame must hold the same"
             )
     tables = np.array([sorter.arrange(frame.table, n_done + t) for t, frame in enumerate(frames)])
     coordinates = np.ascontiguousarray(tables[:, :, list(columns.position)])
@@ -214,7 +219,7 @@ def _frames(path: Path, stream: BinaryIO, notes: list[str]) -> Iterator[_Frame]:
                 if size - start >= length:
                     raise FormatError(
                         f"{path}: frame {n_frames} claims more than the file holds; the file is damaged there: copy "
-                        f"it again"
+                        "it again"
                     ) from None
                 note = f"{path}: cut off at its end: its last frame, {n_frames}, is dropped, {n_frames} are kept"
                 notes.append(note)

@@ -95,11 +95,16 @@ def count_clusters(
         Longest cation-anion contact in Å, the first minimum of g(r).
     n_blocks
         Time blocks behind the interval.
+
+    Raises
+    ------
+    InputError
+        When there are no frames or no ions, or fewer frames than were announced.
     """
     if n_frames < 1 or len(cation_of_site) == 0 or len(anion_of_site) == 0:
         raise InputError(
             f"found {n_frames} frames, {len(cation_of_site)} cation and {len(anion_of_site)} anion sites, expected "
-            f"some of each"
+            "some of each: name the ions of the salt"
         )
     n_cations, n_anions = int(cation_of_site.max()) + 1, int(anion_of_site.max()) + 1
     blocks = min(n_blocks, n_frames)
@@ -133,7 +138,7 @@ def _populations(
     percolating_fraction: float,
 ) -> ClusterPopulations:
     if (block_frames == 0).any():
-        raise InputError(f"found {block_frames.sum()} frames, fewer than announced; count them again")
+        raise InputError(f"found {block_frames.sum()} frames, expected as many as n_frames says: count them again")
     kinds = sorted(set().union(*counts))
     means = np.array([[count.get(kind, 0) for kind in kinds] for count in counts]) / block_frames[:, None]
     populations = ClusterPopulations(
@@ -210,6 +215,11 @@ def cluster_sums(
     diffusivities
         D₊ and D₋ in any one unit.
     weights : (n_kinds, 2) D_ij = weights @ (D₊, D₋); `ion_rich_rule` unless given
+
+    Raises
+    ------
+    InputError
+        When a charge has the wrong sign, or the weights do not fit the clusters.
     """
     sizes, alpha, blocks = populations.sizes, populations.means, populations.block_means
     q = cluster_charges(sizes, cation_charge, anion_charge)

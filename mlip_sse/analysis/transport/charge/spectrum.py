@@ -53,7 +53,8 @@ _ORDERS = (1, 2, 3)  # polynomial terms a candidate is judged by
 _EXTRA_TERMS = 2  # terms added for the answer
 _ORDINATES_PER_TERM = 3
 _MIN_ORDINATES = _ORDINATES_PER_TERM * (_ORDERS[0] + _EXTRA_TERMS)
-_CUTOFF_RATIO = 1.12
+_CUTOFF_RATIO = 1.12  # of neighbouring cutoffs
+_LARGE_VARIANCE = 0.25  # of ln S(0): a standard error of half the value
 # The three numbers that make the intervals cover (tests/analysis/transport/test_spectrum.py): preference for small
 # variance λ, weight of the misfit β, and the deviance in standard deviations at which a candidate and all above it end.
 _VARIANCE_EXPONENT = 1.3
@@ -91,6 +92,8 @@ class SpectralDensity:
     ----------
     estimate
         S(0), two-sided, mean over components; None when refused.
+    verdict
+        Quality and reasons.
     n_ordinates
         Mean number of periodogram ordinates below the cutoffs that entered.
     cutoff_frequency_per_fs
@@ -158,7 +161,7 @@ def zero_frequency_density(series: ArrayLike, spacing_fs: float) -> SpectralDens
         method=f"maximum likelihood on the lowest {n_ordinates:.0f} periodogram ordinates, averaged over cutoffs",
     )
     verdict = Verdict()
-    if variance[0] > 0.25:
+    if variance[0] > _LARGE_VARIANCE:
         verdict = verdict.weaken(f"known to ±{100 * variance[0] ** 0.5:.0f} % only: run longer or add replicas")
     cutoff = float(weights[:, 0] @ ordinates.frequencies[candidates.sizes - 1])
     return SpectralDensity(estimate, verdict, n_ordinates, cutoff, **spectrum)

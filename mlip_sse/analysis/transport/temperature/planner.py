@@ -34,7 +34,10 @@ __all__ = ["Plan", "allocate_time", "plan_activation_energy", "plan_duration", "
 
 _CANDIDATE_FRACTIONS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7)  # of the lowest measured temperature
 _WORTH_A_TEMPERATURE = 0.8
+"""Of the time at the old temperatures alone; a new one that costs more is not worth its set-up."""
+
 _MAX_FACTOR = 1e6
+"""Times the time spent: beyond it a plan is no plan."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,23 @@ def plan_duration(
     ----------
     estimate
         From a run of ``duration_ns``.
+    duration_ns
+        Simulated time behind it, ns.
     wanted_half_width
         Relative, for example 0.1.
+    temperature_k
+        Of that run, for the plan to name; K.
     n_ions
         Mobile ions; with them the plan also names the larger cell that would do (tracer quantities only).
     collective
         True for a charge diffusivity, a conductivity or a Haven ratio: more ions do not reduce their error.
+    confidence
+        Of the interval.
+
+    Raises
+    ------
+    InputError
+        When the wish or the duration is not positive, or needs more than a million times the duration.
     """
     _check_wish(wanted_half_width, [duration_ns])
 
@@ -313,6 +327,7 @@ def _upper(half_width: Callable[[float], float], wanted: float) -> float:
 
 def _check_wish(wanted: float, durations: Sequence[float] | NDArray[np.float64]) -> None:
     if not (wanted > 0 and math.isfinite(wanted)):
-        raise InputError(f"the wanted half-width is {wanted!r}, expected it positive")
+        raise InputError(f"found a wanted half-width of {wanted!r}, expected a positive number: 0.1 asks for 10 %")
     if not np.all(np.asarray(durations) > 0):
-        raise InputError(f"found durations {np.asarray(durations).tolist()} ns, expected them positive")
+        found = np.asarray(durations).tolist()
+        raise InputError(f"found durations {found} ns, expected positive ones: give the time simulated so far")
