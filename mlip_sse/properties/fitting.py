@@ -154,7 +154,7 @@ def fit_property(
         else known_answer(column, table.numbers(column), found.value, sample.y, sample.groups),
         evaluation=found,
         useless=useless,
-        noise=noise_of(sample),
+        noise=noise_of(sample) if column is None else {},  # its rows are runs, not measurements of one number
         curve=curve,
         n_rows=len(sample.y),
         n_limits=0 if sample.signs is None else int(np.count_nonzero(sample.signs)),
