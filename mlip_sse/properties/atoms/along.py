@@ -76,7 +76,7 @@ def spectra_along(
         raise InputError("found no frame, expected some: look at start:stop:step")
     symbols = frames[0].get_chemical_symbols()
     elements = model.surroundings.elements
-    rules = Environments(symbols) if environments else None
+    rules = Environments(np.array(symbols)) if environments else None
     names = elements if rules is None else rules.names
     of_elements = np.array([elements.index(symbol) if symbol in elements else -1 for symbol in symbols])
     answers, labels = [], []

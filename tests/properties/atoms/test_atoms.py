@@ -16,6 +16,7 @@ from mlip_sse.properties.atoms.site_energies import surrogate_site_energies
 from mlip_sse.properties.atoms.spectrum import ModelErrors, spectrum_of
 from mlip_sse.properties.atoms.spectrum_comparison import misplaced
 from mlip_sse.properties.atoms.surroundings import Surroundings, formal_potentials
+from mlip_sse.structures import crystal
 from mlip_sse.structures.ewald import COULOMB_EV_A
 
 CHARGES = {"Li": 1.0, "Cl": -1.0}
@@ -210,6 +211,21 @@ def test_equal_spectra_are_not_misplaced_and_others_are():
     assert (row.share, row.low, row.high, row.held) == pytest.approx((0.0, 0.0, 0.0, 1.0))
     (row,) = misplaced(spectrum_of(values + 50.0, labels, ("all",), width=0.2, n_blocks=4), one)
     assert row.share == pytest.approx(1.0)
+
+
+def test_labels_of_an_interphase_add_up_to_the_atoms():
+    frames = []
+    for seed in range(10):
+        atoms = crystal("li6ps5cl")
+        atoms.positions += np.random.default_rng(seed).normal(0.0, 0.03, atoms.positions.shape)
+        frames.append(atoms)
+    small = Surroundings(("Cl", "Li", "P", "S"), cutoff_a=4.0, n_max=2, l_max=1)
+    values = [atoms.get_positions()[:, 0] for atoms in frames]
+    model = fit_atoms(frames, values, what="x", models=("linear",), surroundings=small)
+    along = spectra_along(model, frames[:4], width=0.3, n_blocks=2, environments=True)
+    step = along.found.energies[1] - along.found.energies[0]
+    assert along.found.density.sum() * step == pytest.approx(len(frames[0]), rel=1e-6)
+    assert {"PS4", "Li ionic"} <= {along.found.names[at] for at in np.unique(along.labels)}
 
 
 @pytest.mark.slow
