@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +191,42 @@ def tables(rows: Rows, folder: Path, n_repeats: int) -> str:
 
 
 def cold_and_hot(rows: Rows, folder: Path, n_repeats: int) -> str:
-    """Return the errors outside of the temperatures, below them and above them apart."""
-    lines = [["outside", "below, rows", "below, polymers", "above, rows", "above, polymers"]]
-    for title in MODELS:
-        error = errors_of(rows, folder, title, "outside", n_repeats)
+    """Return errors outside of the temperatures, below and above them apart, then paired differences of the same."""
+    heads = [f"{side}, {over}" for side in ("below", "above") for over in ("rows", "polymers")]
+    first, second = [["outside", *heads]], [["difference outside", *heads]]
+    sides = (rows.kelvin < _INSIDE_K[0], rows.kelvin > _INSIDE_K[1])
+    found = {title: errors_of(rows, folder, title, "outside", n_repeats) for title in MODELS}
+
+    def cells(error: Floats) -> list[str]:
+        return [cell for side in sides for cell in means(np.where(side, error, np.nan), rows.polymers)]
+
+    for title, error in found.items():
         if error is not None:
-            sides = (rows.kelvin < _INSIDE_K[0], rows.kelvin > _INSIDE_K[1])
-            cells = [cell for side in sides for cell in means(np.where(side, error, np.nan), rows.polymers)]
-            lines.append([title, *(cell.replace("+", "") for cell in cells)])
+            first.append([title, *(cell.replace("+", "") for cell in cells(error))])
+    for ours, theirs in PAIRS:
+        one, other = found[ours], found[theirs]
+        if one is not None and other is not None:
+            second.append([f"{ours} − {theirs}", *cells(one - other)])
+    return "\n\n".join("\n".join(aligned(table)) for table in (first, second))
+
+
+def measured_where(rows: Rows) -> str:
+    """Return log₁₀ σ at 60 °C by the coldest temperature of a formulation: medians of lines of four rows or more."""
+    _, member = np.unique(np.nan_to_num(rows.features, nan=-99.0), axis=0, return_inverse=True)
+    coldest, level = [], []
+    for each in np.flatnonzero(np.bincount(member) >= 4):
+        mine = member == each
+        inverse = 1000.0 / rows.kelvin[mine]
+        if np.ptp(inverse) > 0.2:
+            coldest.append(rows.kelvin[mine].min() - 273.15)
+            level.append(float(np.polyval(np.polyfit(inverse, rows.y[mine], 1), 1000.0 / 333.15)))
+    edges = (-60.0, 5.0, 27.0, 40.0, 60.0)
+    lines = [["coldest temperature", "formulations", "log₁₀ σ at 60 °C"]]
+    for low, high in pairwise(edges):
+        inside = (np.array(coldest) >= low) & (np.array(coldest) < high)
+        if inside.any():
+            middle = float(np.median(np.array(level)[inside]))
+            lines.append([f"{low:.0f} to {high:.0f} °C", str(int(inside.sum())), f"{middle:.2f}"])
     return "\n".join(aligned(lines))
 
 
@@ -253,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = Rows.read(options.data)
     fill(rows, options.out, options.only or tuple(MODELS), options.repeats)
     print(tables(rows, options.out, options.repeats), cold_and_hot(rows, options.out, options.repeats), sep="\n\n")
+    print(f"\n{measured_where(rows)}")
     print(f"\nformulations with five rows or more and lines in 1/(T − θ):\n{straightness(rows)}")
     if options.nulls:
         print(nulls(rows, options.nulls))
