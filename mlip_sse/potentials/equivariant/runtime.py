@@ -16,6 +16,9 @@ __all__ = ["PACKAGES", "audible", "choose_device", "package_versions", "prepare"
 PACKAGES = ("nequip", "nequip-allegro", "torch", "lightning")
 """The packages whose versions decide whether weights and checkpoints can be read."""
 
+_SEEDS = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
+"""What Lightning leaves in the environment when nequip seeds by it."""
+
 _LOGGERS = ("lightning", "lightning.pytorch", "lightning.fabric", "nequip", "allegro", "torch", "e3nn", "hydra")
 
 
@@ -41,6 +44,9 @@ def release(full_version: str) -> str:
 def prepare(threads: int | None = None) -> None:
     """Import torch and nequip and set what they need before a model is built.
 
+    nequip makes double precision torch's default, for good, and would seed the random numbers of Python, NumPy and
+    torch with 123: those are left as they are, or else velocities that a caller draws would be the same in each run.
+
     Parameters
     ----------
     threads
@@ -59,9 +65,15 @@ def prepare(threads: int | None = None) -> None:
         if threads is not None or not _threads_were_set:
             torch.set_num_threads(threads or 1)
             _threads_were_set = True
+        from lightning.pytorch.utilities.seed import isolate_rng
         from nequip.utils.global_state import set_global_state
 
-        set_global_state()
+        told = {name: os.environ.get(name) for name in _SEEDS}
+        with isolate_rng(include_cuda=torch.cuda.is_initialized()):
+            set_global_state()
+        for name, value in told.items():
+            if value is None:
+                os.environ.pop(name, None)
 
 
 _threads_were_set = False
