@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_the_random_numbers_of_the_caller_are_left_alone(monkeypatch):
-    """Nequip seeds all of them with 123 when it is first used: velocities drawn afterwards were the same in each run."""
+    """Nequip seeds all of them with 123 when first used: velocities drawn afterwards were the same in each run."""
     from nequip.utils import global_state
 
     from mlip_sse.potentials.equivariant.runtime import prepare
