@@ -40,7 +40,7 @@ class FittedAnchored:
 
     Parameters
     ----------
-    fill, mean, scale, coefficients
+    fill, mean, scale, ridge_weights
         (n_columns,) each.
     offset
         Of the ridge.
@@ -53,7 +53,7 @@ class FittedAnchored:
     fill: Floats
     mean: Floats
     scale: Floats
-    coefficients: Floats
+    ridge_weights: Floats
     offset: float
     factor: float
     tau: float
@@ -62,7 +62,7 @@ class FittedAnchored:
 
     def predict(self, features: Floats, temperature_k: Floats | None) -> tuple[Floats, Floats]:
         """Return what anchor and ridge say together, and its standard error; of the ridge alone without an anchor."""
-        ridge = self.offset + self.standardised(features) @ self.coefficients
+        ridge = self.offset + self.standardised(features) @ self.ridge_weights
         anchor = features[:, 0]
         sigma = self.factor * _errors(features, self.unresolved)
         weight = np.where(np.isfinite(anchor), weight_of_anchor(sigma, self.tau, self.rho), 0.0)
@@ -123,7 +123,7 @@ class Anchored:
         for split in splits:
             for penalty, errors in off.items():
                 part = _ridge(x[split.train], y[split.train], penalty, 1.0, np.inf, 0.0, self.unresolved)
-                errors[split.test] = part.offset + part.standardised(x[split.test]) @ part.coefficients - y[split.test]
+                errors[split.test] = part.offset + part.standardised(x[split.test]) @ part.ridge_weights - y[split.test]
         best = min(off, key=lambda penalty: float(np.abs(off[penalty]).mean()))
         has = np.isfinite(anchor)
         own, model = (anchor - y)[has], off[best][has]
