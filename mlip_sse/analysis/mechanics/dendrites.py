@@ -35,6 +35,7 @@ __all__ = [
 
 LITHIUM_SHEAR_GPA = 3.4
 LITHIUM_POISSON = 0.42
+"""Of lithium; with the surface tension and molar volume of `Interface`, as in the program of Ahmad and Viswanathan."""
 
 _J_PER_MOL_M_TO_KJ_PER_MOL_NM = 1e-12
 _GPA = 1e9
