@@ -5,7 +5,8 @@
 with g_w a Gaussian of width w. Where the values are a model's, they scatter less than the truth does: each counts as
 the truth would lie about it, with r the residuals of its element on unseen blocks and s its scale
 (`mlip_sse.properties.atoms.atom_part`). A spectrum of each label (element, or class of surroundings) adds up to that
-of all. The variance of S is that between blocks of time, and that between blocks of residuals.
+of all. The variance of S is that between blocks of time, that between blocks of residuals, and that of N residuals
+where each of N atoms keeps its own.
 """
 
 import csv
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from mlip_sse.errors import InputError
@@ -137,7 +139,9 @@ def spectrum_of(
     predicted: Floats = np.tensordot(weights, plain, axes=1)
     blocks, squared = plain, np.zeros_like(predicted)
     if errors is not None:
-        blocks, squared = _with_errors(bins, labels, parts, errors, (len(names), n_bins, step), gaussian)
+        grid = (len(names), n_bins, step)
+        blocks, squared = _with_errors(bins, labels, parts, errors, grid, gaussian)
+        squared = squared + norm.ppf(0.975) ** 2 * _kept_errors(bins, labels, errors, grid, gaussian)
     density: Floats = np.tensordot(weights, blocks, axes=1)
     over_time = float(student.ppf(0.975, n_blocks - 1)) ** 2 * blocks.var(axis=0, ddof=1) / n_blocks
     half = np.sqrt(over_time + squared)
@@ -214,6 +218,34 @@ def _with_errors(
         error = by_residuals.var(axis=0, ddof=1) / len(names)
         squared += float(student.ppf(0.975, len(names) - 1)) ** 2 * error
     return blocks, squared
+
+
+def _kept_errors(
+    bins: Indices,
+    labels: npt.NDArray[np.integer],
+    errors: ModelErrors,
+    grid: tuple[int, int, float],
+    gaussian: Floats,
+) -> Floats:
+    """Return the variance of the spectrum where each atom keeps one residual for the whole run, (n_labels, n_bins).
+
+    An atom that stays where it is has the same error in all frames: N such atoms are N draws, however long the run.
+    With f the atom's own line, drawn out over time, it is ⟨f(e − s r)²⟩_r − ⟨f(e − s r)⟩_r², summed over atoms.
+    """
+    n_labels, n_bins, step = grid
+    found = np.zeros((n_labels, n_bins))
+    for kind, (residuals, _) in enumerate(errors.residuals):
+        inside = _bounds(residuals)
+        for atom in np.flatnonzero(errors.kinds == kind):
+            scale = float(np.sqrt(np.mean(errors.scales[:, atom] ** 2)))
+            places = np.rint(inside * scale / step).astype(np.intp)
+            far = int(np.abs(places).max())
+            kernel = np.bincount(places + far, minlength=2 * far + 1) / len(places)
+            counts = _counts(bins[:, atom], labels[:, atom], n_labels, n_bins) / len(bins)
+            present = np.flatnonzero(counts.sum(axis=1))
+            line = _convolved(counts[present], gaussian)
+            found[present] += np.maximum(_convolved(line**2, kernel) - _convolved(line, kernel) ** 2, 0.0)
+    return found
 
 
 def _chosen(

@@ -192,6 +192,19 @@ def test_a_spectrum_of_a_model_is_as_broad_as_the_truth_and_its_intervals_hold_i
     assert shares[0] < 0.7 * shares[1]  # without its errors a model's spectrum is too narrow
 
 
+def test_atoms_that_stay_keep_their_errors_and_intervals_hold_them():
+    """Six atoms that vibrate about six sites, each with an error of its own for the whole run."""
+    labels, held = np.zeros((100, 6), dtype=int), []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        _, _, errors = model_of(rng, 100, 6)
+        value = np.linspace(-1.5, 1.5, 6) + 0.1 * rng.normal(size=(100, 6))
+        truth = value + 0.4 * rng.normal(size=6)
+        found = spectrum_of(value, labels, ("all",), width=0.3, errors=errors)
+        held.append(misplaced(found, spectrum_of(truth, labels, ("all",), width=0.3))[0].held)
+    assert np.mean(held) > 0.85  # 0.03 without their variance
+
+
 def test_a_convolution_with_residuals_is_that_of_the_plain_sum():
     rng = np.random.default_rng(3)
     value, _, errors = model_of(rng, 12, 3, n_rows=60)
