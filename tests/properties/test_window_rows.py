@@ -107,7 +107,7 @@ def test_the_command_says_what_a_model_has_to_beat(analysed, tmp_path, capsys):
     assert main(["properties", "collect", str(analysed), "--window-ps", "6", "--out", str(out)]) == 0
     said = capsys.readouterr()
     assert "the extrapolation alone errs by" in said.out
-    assert "on 1 runs of 1 material" in said.out
+    assert "on 1 run of 1 material" in said.out
     assert said.err.count("left out:") == 2
     assert out.is_file()
 
