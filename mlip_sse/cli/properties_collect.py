@@ -64,7 +64,9 @@ def command(
     plain = None if window_ps is None else extrapolation_error(table)
     if plain is not None:
         ends = f" ({plain.low:.3f} to {plain.high:.3f})" if plain.n_materials > 1 else ""
+        runs = "1 run" if plain.n_runs == 1 else f"{plain.n_runs} runs"
+        materials = "1 material" if plain.n_materials == 1 else f"{plain.n_materials} materials"
         typer.echo(
-            f"the extrapolation alone errs by {plain.error:.3f} decades{ends} on {plain.n_runs} runs of "
-            f"{plain.n_materials} {'material' if plain.n_materials == 1 else 'materials'}: what a model has to beat"
+            f"the extrapolation alone errs by {plain.error:.3f} decades{ends} on {runs} of {materials}: what a model "
+            f"has to beat"
         )
