@@ -41,7 +41,7 @@ def command(
     written = trained.write(out)
     write_json_whole(out / "evaluation.json", report.to_dict())
     page = write_model_page(out, trained, report)
-    typer.echo(to_json(report.to_dict()) if as_json else _text(report, chosen.n_nulls))
+    typer.echo(to_json(report.to_dict()) if as_json else _text(report, chosen))
     if not as_json:
         typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
@@ -70,10 +70,13 @@ def _ask_second_table(
         typer.echo("\n".join(f"written: {path}" for path in (*written, out / "evaluation.json", page)))
 
 
-def _text(report: "FitReport", n_nulls: int) -> str:
+def _text(report: "FitReport", chosen: "PropertyRecipe") -> str:
+    target, n_nulls = chosen.target, chosen.n_nulls
+    learnt = f"log10 of {target.column}" if target.transform == "log10" else target.column
     lines = [
         f"{report.n_rows} rows ({report.n_limits} limits) of {report.n_materials} materials; "
         f"rows without a target: {report.left_out}",
+        *([] if report.sample.classifies else [f"errors are of {learnt} ({target.unit or 'no unit'})"]),
         *_metric_lines(report.evaluation, n_nulls),
     ]
     if report.noise:

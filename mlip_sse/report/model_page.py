@@ -57,7 +57,7 @@ def model_page_html(trained: "TrainedModel", report: "FitReport", explanation: M
         _quality(trained, report),
         _pictures(trained, report, sample),
         _drives(trained, learnt, explanation or {}),
-        _trust(report, sample),
+        _trust(trained, report, sample),
         tag(
             "section",
             tag("h2", "Recipe"),
@@ -152,14 +152,16 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
     said = "Baseline: always the training median, or the base rate. "
     if recipe.n_nulls:
         said += (
-            f"Null: the same on targets dealt to other materials; with {recipe.n_nulls} p is {_floor(recipe.n_nulls)}."
+            f"Null: {recipe.models[0].name}, without calibration, on targets dealt to other materials; with "
+            f"{recipe.n_nulls} p is {_floor(recipe.n_nulls)}. "
         )
+    said += _meaning(trained, classifies=report.sample.classifies)
     noise = None
     if report.noise:
         noise = (
             f"Repeated measurements of {report.noise['n_materials']:.0f} materials differ so much that no model can be "
-            f"better than about MAE {report.noise['best_mae']:.2g} (95 % interval {report.noise['best_mae_low']:.2g} to "
-            f"{report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}."
+            f"better than about MAE {report.noise['best_mae']:.2g} (95 % interval "
+            f"{report.noise['best_mae_low']:.2g} to {report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}."
         )
     return tag(
         "section",
@@ -168,6 +170,19 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
         table(head, rows, said),
         *([] if report.known is None else [tag("p", f"{report.known}.")]),
         tag("p", noise or "Noise ceiling: not known, as no material was measured twice, or classes are learnt."),
+    )
+
+
+def _meaning(trained: "TrainedModel", classifies: bool) -> str:
+    """Return what the names in the table of metrics mean, in a sentence or two."""
+    if classifies:
+        return "Precision, recall and accuracy are at a probability of one half; brier is the mean squared error of it."
+    target = trained.recipe.target
+    unit = "decades" if target.transform == "log10" else target.unit or "the unit of the target"
+    return (
+        f"mae, rmse, limit_violation and width are in {unit}. limit_violation: by how much limits are contradicted; "
+        f"coverage: share of rows in their {trained.recipe.confidence:.0%} interval, by group the mean over what is "
+        f"left out together; width: from end to end."
     )
 
 
@@ -237,7 +252,7 @@ def _moves(trained: "TrainedModel", sample: "Sample") -> npt.NDArray[np.float64]
     return moves
 
 
-def _trust(report: "FitReport", sample: "Sample") -> Markup:
+def _trust(trained: "TrainedModel", report: "FitReport", sample: "Sample") -> Markup:
     """Return where errors are large and intervals fail: by distance to what was learnt from, and by family."""
     found = report.evaluation
     distance = found.distance[0]
@@ -264,6 +279,10 @@ def _trust(report: "FitReport", sample: "Sample") -> Markup:
     lines = [
         "Far from the materials of the table intervals are widened by the distance, and may still be too short.",
         "Intervals hold for materials like those of the table, which are those that somebody chose to measure.",
+        *(
+            f"Without {text(each.get('name'))} intervals are {number(each.get('factor')) or 1.0:.2f} times as wide."
+            for each in map(mapping, items(trained.about.get("gaps")))
+        ),
     ]
     return tag("section", tag("h2", "Where not to trust it ", badge("read this", "weak")), bullets(lines), *parts)
 
