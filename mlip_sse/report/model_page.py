@@ -161,7 +161,8 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
         noise = (
             f"Repeated measurements of {report.noise['n_materials']:.0f} materials differ so much that no model can be "
             f"better than about MAE {report.noise['best_mae']:.2g} (95 % interval "
-            f"{report.noise['best_mae_low']:.2g} to {report.noise['best_mae_high']:.2g}), R² {report.noise['best_r2']:.2g}."
+            f"{report.noise['best_mae_low']:.2g} to {report.noise['best_mae_high']:.2g}), "
+            f"R² {report.noise['best_r2']:.2g}."
         )
     return tag(
         "section",
