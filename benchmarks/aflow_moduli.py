@@ -1,7 +1,7 @@
 """Moduli and thermal expansion from formulas: a published split, networks, learning curve, stratification.
 
 ``python benchmarks/aflow_moduli.py fixed`` fits the recipes ``bulk_modulus``, ``shear_modulus`` and
-``thermal_expansion`` to the shared AFLOW training tables and asks the validation tables (9 CPU minutes);
+``thermal_expansion`` to the shared AFLOW training tables and asks the validation tables (11 CPU minutes);
 ``networks`` compares networks of composition with trees there; ``curve`` gives their errors against the number of
 training materials; ``strata`` compares stratified with plain folds, ten repeats. ``--property`` keeps to one of the
 three. Expansion is volumetric and printed in 1e-6 /K.
@@ -71,7 +71,7 @@ class Published:
             table = read_for(recipe, folder / where / f"{part}.csv")
             features = feature_matrix(_BLOCKS, table.compositions, table.structure_list())[1]
             parts += [features, unit * table.numbers(recipe.target.column, recipe.target.unit)]
-        return cls(*parts, name)
+        return cls(parts[0], parts[1], parts[2], parts[3], name)
 
     def learner(self, model: str, settings: dict[str, Any], seed: int = 0) -> PropertyRegressor:
         """Return a model without intervals; networks see fractions alone."""
