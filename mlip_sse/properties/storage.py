@@ -24,7 +24,7 @@ from mlip_sse.provenance import package_version, sha256_of_file
 __all__ = ["ARRAYS_FILE", "FORMAT_VERSION", "MODEL_FILE", "read_model", "storable", "write_model"]
 
 MODEL_FILE, ARRAYS_FILE = "model.json", "arrays.npz"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _FORMAT = "mlip-sse property model"
 _PACKAGE = "mlip_sse.properties."
 _MAX_JSON_BYTES = 1 << 29
