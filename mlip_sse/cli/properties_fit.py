@@ -99,7 +99,7 @@ def _metric_lines(evaluation: "Evaluation", n_nulls: int) -> list[str]:
         p_value = "" if metric.p_value is None else f"{metric.p_value:6.3f}"
         base = evaluation.baseline.get(name)
         shown = "" if base is None or base != base else f"{base:8.3g}"
-        interval = f"{metric.low:.3g} … {metric.high:.3g}"
+        interval = metric.interval(" … ")
         lines.append(f"{name:16} {metric.value:8.3g}  {interval:>17}  {null:>8}  {p_value:>6}  {shown:>8}")
     if n_nulls:
         lines.append(f"with {n_nulls} null{'s' if n_nulls > 1 else ''} p is at least {1 / (1 + n_nulls):.2g}")

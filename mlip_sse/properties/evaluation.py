@@ -25,6 +25,7 @@ __all__ = ["Evaluation", "LearningCurve", "Metric", "Sample", "evaluate", "learn
 Floats = npt.NDArray[np.float64]
 
 _N_BOOTSTRAP = 400
+_FEWEST_GROUPS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,8 @@ class Sample:
 class Metric:
     """A number with its 95 % interval, its standard deviation over repeats, and its null.
 
-    `null` is the mean of the nulls and `null_best` the best of them; both None where none was asked for.
+    `null` is the mean of the nulls and `null_best` the best of them; both None where none was asked for. The ends of
+    the interval are nan where there are fewer than five materials to draw from.
     """
 
     value: float
@@ -72,6 +74,10 @@ class Metric:
     null: float | None = None
     null_best: float | None = None
     p_value: float | None = None
+
+    def interval(self, between: str = " to ") -> str:
+        """Return the interval as it is printed."""
+        return f"{self.low:.3g}{between}{self.high:.3g}" if np.isfinite(self.low) else "too few to say"
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +301,8 @@ def _with_intervals(
         values = np.array([each[name] for each in single])
         drawn = np.array([each.get(name, np.nan) for each in draws])
         drawn = drawn[np.isfinite(drawn)]
-        ends = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else np.array([np.nan, np.nan])
+        carried = len(drawn) and len(np.unique(numbers[np.concatenate(asked)])) >= _FEWEST_GROUPS
+        ends = np.quantile(drawn, [0.025, 0.975]) if carried else np.array([np.nan, np.nan])
         sd = float(values.std(ddof=1)) if len(values) > 1 else None
         found[name] = Metric(float(values.mean()), float(ends[0]), float(ends[1]), sd)
     return found

@@ -18,13 +18,14 @@ __all__ = ["KnownAnswer", "known_answer"]
 Floats = npt.NDArray[np.float64]
 
 _N_DRAWS = 1000
+_FEWEST_GROUPS = 5
 
 
 @dataclass(frozen=True)
 class KnownAnswer:
     """Mean absolute errors of the model and of a column of the table, and how much less the model's is.
 
-    `low` and `high` are the 95 % interval of the gain, None with a single material.
+    `low` and `high` are the 95 % interval of the gain, None with fewer than five materials.
     """
 
     column: str
@@ -40,7 +41,7 @@ class KnownAnswer:
             f"{self.column} alone errs by {self.known_mae:.3g} on {self.n_rows} rows, the model by {self.model_mae:.3g}"
         )
         if self.low is None or self.high is None:
-            return f"{said}; with one material nothing says whether that holds for another"
+            return f"{said}; with so few materials nothing says whether that holds for others"
         verdict = "better" if self.low > 0 else "worse" if self.high < 0 else "no better that could be shown"
         return f"{said}: {verdict}, by {self.gain:.3g} ({self.low:.3g} … {self.high:.3g})"
 
@@ -74,7 +75,7 @@ def known_answer(
     member = np.unique(group_numbers(groups)[asked], return_inverse=True)[1]
     counts, sums = np.bincount(member), np.bincount(member, weights=theirs - ours)
     low = high = None
-    if len(counts) > 1:
+    if len(counts) >= _FEWEST_GROUPS:
         drawn = np.random.default_rng(seed).integers(len(counts), size=(_N_DRAWS, len(counts)))
         ends = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
         low, high = float(ends[0]), float(ends[1])

@@ -139,7 +139,7 @@ def _quality(trained: "TrainedModel", report: "FitReport") -> Markup:
         (
             name,
             f"{each.value:.3g}",
-            f"{each.low:.3g} to {each.high:.3g}",
+            each.interval(),
             _shown(each.repeat_sd),
             _shown(each.null),
             _shown(each.null_best),

@@ -66,6 +66,15 @@ def test_a_model_that_learns_is_told_from_its_null(sample):
     assert nothing.metrics["r2"].p_value > 0.1
 
 
+def test_four_materials_carry_no_interval(sample):
+    few = Sample(sample.features, sample.y, [f"m{row % 4}" for row in range(len(sample.y))])
+    for groups, said in ((few.groups, "too few to say"), (sample.groups, " to ")):
+        asked = Sample(sample.features, sample.y, groups)
+        found = evaluate(lambda repeat: regressor("linear", n_folds=4), asked, SplitPlan(n_folds=4))
+        assert said in found.metrics["mae"].interval()
+        assert np.isfinite(found.metrics["mae"].low) == (said == " to ")
+
+
 def test_intervals_hold_nine_of_ten_unseen_materials():
     """200 materials, noise that doubles with the first feature; binomial error of 200 groups: 2.1 %."""
     features, y, groups, _ = learnable_table(200, seed=8)

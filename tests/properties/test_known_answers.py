@@ -21,23 +21,24 @@ RECIPE = {
 
 
 def test_gain_and_interval_are_those_of_paired_errors():
-    groups = ["a", "a", "b", "b"]
-    y, known = np.zeros(4), np.array([0.4, -0.4, 0.2, np.nan])
-    value = np.array([[0.1, 0.1, 0.1, 0.1], [0.3, 0.1, 0.1, 0.1]])
+    groups = [f"{kind}{copy}" for copy in range(3) for kind in "aabb"]
+    y, known = np.zeros(12), np.tile([0.4, -0.4, 0.2, np.nan], 3)
+    value = np.tile([[0.1, 0.1, 0.1, 0.1], [0.3, 0.1, 0.1, 0.1]], 3)
     found = known_answer("anchor", known, value, y, groups)
-    assert found.n_rows == 3
+    assert found.n_rows == 9
     assert found.known_mae == pytest.approx(1.0 / 3)
     assert found.model_mae == pytest.approx((0.2 + 0.1 + 0.1) / 3)
     assert found.gain == pytest.approx(0.6 / 3)
-    assert (found.low, found.high) == pytest.approx((0.1, 0.25))  # all of b, all of a
+    one_of_six, five_of_six = (0.5 + 5 * 0.1) / (2 + 5), (5 * 0.5 + 0.1) / (10 + 1)  # a gains 0.5 in two rows, b 0.1
+    assert (found.low, found.high) == pytest.approx((one_of_six, five_of_six))  # none and all of a are rarer than 2.5 %
     assert "better, by 0.2" in str(found)
-    alone = known_answer("anchor", known[:2], value[:, :2], y[:2], groups[:2])
-    assert alone.low is None
-    assert "nothing says" in str(alone)
+    few = known_answer("anchor", known[:8], value[:, :8], y[:8], groups[:8])
+    assert few.low is None
+    assert "nothing says" in str(few)
     worse = known_answer("anchor", 0.1 * known, value, y, groups)
     assert "worse, by" in str(worse)
     with pytest.raises(InputError, match="no row with 'anchor' and a prediction"):
-        known_answer("anchor", np.full(4, np.nan), value, y, groups)
+        known_answer("anchor", np.full(12, np.nan), value, y, groups)
 
 
 def test_a_fit_says_whether_the_model_is_worth_having():
