@@ -12,7 +12,8 @@ __all__ = ["Domain"]
 Floats = npt.NDArray[np.float64]
 
 _MAX_ROWS = 2000
-_CHUNK = 4096
+_CHUNK = 512
+"""Rows that are asked at once: arrays beyond 32 MB are fetched from the system anew each time."""
 _EDGE_QUANTILE = 0.99
 _MIN_EDGE = 2.0
 

@@ -48,8 +48,8 @@ SPREAD = "log_spread"
 """Name of the weights that are the spread of the errors of each member, (n_members, 1)."""
 
 _CHUNK = 8192
-_PAIRS_CHUNK = 512
-"""Rows that are asked at once: pairs of elements take room."""
+_PAIRS_CHUNK = 128
+"""Rows that are asked at once: pairs of elements take room, and the system hands arrays beyond 32 MB out anew."""
 
 _FIRST_SPREAD = 0.5
 _KELVIN_UNIT = 0.3
