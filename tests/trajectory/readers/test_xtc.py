@@ -137,4 +137,4 @@ def test_changing_atoms_and_damaged_headers_are_one_line(path: Path, tmp_path: P
 def test_reading_warns_of_nothing(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Trajectory.read(path, species=SYMBOLS)
+        assert Trajectory.read(path, species=SYMBOLS).n_atoms == len(SYMBOLS)
